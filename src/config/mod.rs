@@ -1,0 +1,4 @@
+//! Text in, checked values out.
+
+pub mod text;
+pub mod value;

@@ -1,0 +1,207 @@
+//! The small values of the language: periods (`"15s"`) and bounds (`"> 0.80"`).
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+/// A length of time, written with its unit: `"500ms"`, `"15s"`, `"1h 30m"`, `"28d"`. Never zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Period(Duration);
+
+impl Period {
+    pub const fn from_secs(seconds: u64) -> Period {
+        Period(Duration::from_secs(seconds))
+    }
+
+    pub const fn get(self) -> Duration {
+        self.0
+    }
+}
+
+impl TryFrom<String> for Period {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Period, String> {
+        match humantime::parse_duration(&text) {
+            Ok(Duration::ZERO) => Err("a period must be longer than nothing".to_owned()),
+            Ok(period) => Ok(Period(period)),
+            Err(_) => {
+                Err(format!("`{text}` is not a period such as \"500ms\", \"15s\", \"5m\" or \"1h 30m\""))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        humantime::format_duration(self.0).fmt(f)
+    }
+}
+
+impl JsonSchema for Period {
+    fn schema_name() -> Cow<'static, str> {
+        "Period".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[0-9]", "examples": ["500ms", "15s", "5m", "1h 30m"] })
+    }
+}
+
+/// A comparison with a number: `"> 0.80"`, `">= 5"`, `"< 14d"`, `"!= 0"`. The bound is passed when it holds.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Bound {
+    operator: Operator,
+    value: f64,
+    text: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operator {
+    Above,
+    AtLeast,
+    Below,
+    AtMost,
+    Equal,
+    NotEqual,
+}
+
+/// Longest first, so that `>=` is not read as `>`.
+const OPERATORS: [(&str, Operator); 6] = [
+    (">=", Operator::AtLeast),
+    ("<=", Operator::AtMost),
+    ("==", Operator::Equal),
+    ("!=", Operator::NotEqual),
+    (">", Operator::Above),
+    ("<", Operator::Below),
+];
+
+/// Units that a bound may carry, in terms of the base unit of the measure.
+const UNITS: [(&str, f64); 10] = [
+    ("%", 0.01),
+    ("KiB", 1024.0),
+    ("MiB", 1_048_576.0),
+    ("GiB", 1_073_741_824.0),
+    ("us", 1e-6),
+    ("ms", 1e-3),
+    ("s", 1.0),
+    ("m", 60.0),
+    ("h", 3_600.0),
+    ("d", 86_400.0),
+];
+
+impl Bound {
+    /// Whether `value` is beyond this bound.
+    #[allow(clippy::float_cmp, reason = "`==` in a definition means equal")]
+    pub fn holds(&self, value: f64) -> bool {
+        match self.operator {
+            Operator::Above => value > self.value,
+            Operator::AtLeast => value >= self.value,
+            Operator::Below => value < self.value,
+            Operator::AtMost => value <= self.value,
+            Operator::Equal => value == self.value,
+            Operator::NotEqual => value != self.value,
+        }
+    }
+
+    /// The number compared with, in the base unit of the measure.
+    pub fn value(&self) -> f64 {
+        self.value
+    }
+
+    /// As written: `> 0.80`.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl TryFrom<String> for Bound {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Bound, String> {
+        let wrong = || {
+            format!(
+                "`{text}` is not a bound such as \"> 0.80\", \">= 5\", \"< 14d\", \"> 500ms\" or \"!= 0\""
+            )
+        };
+        let trimmed = text.trim();
+        let (operator, rest) = OPERATORS
+            .iter()
+            .find_map(|(sign, operator)| trimmed.strip_prefix(sign).map(|rest| (*operator, rest.trim())))
+            .ok_or_else(wrong)?;
+        let unit_at = rest.find(|c: char| c.is_ascii_alphabetic() && c != 'e' && c != 'E' || c == '%');
+        let (number, unit) = rest.split_at(unit_at.unwrap_or(rest.len()));
+        let factor = match unit {
+            "" => 1.0,
+            unit => UNITS.iter().find(|(name, _)| *name == unit).map(|(_, f)| *f).ok_or_else(wrong)?,
+        };
+        let number = number.trim().parse::<f64>().ok().filter(|n| n.is_finite()).ok_or_else(wrong)?;
+        Ok(Bound { operator, value: number * factor, text: trimmed.to_owned() })
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl JsonSchema for Bound {
+    fn schema_name() -> Cow<'static, str> {
+        "Bound".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string", "pattern": "^ *(>=|<=|==|!=|>|<)",
+            "examples": ["> 0.80", ">= 5", "< 14d", "> 500ms", "!= 0"]
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(bound: &str, passed_by: f64, kept_by: f64) {
+        let bound = Bound::try_from(bound.to_owned()).expect("a bound");
+        assert!(bound.holds(passed_by), "{passed_by} {bound}");
+        assert!(!bound.holds(kept_by), "{kept_by} {bound}");
+    }
+
+    #[test]
+    fn bounds_compare_in_base_units() {
+        check("> 0.80", 0.81, 0.80);
+        check(">= 5", 5.0, 4.9);
+        check("< 14d", 1_209_599.0, 1_209_600.0);
+        check("<=10MiB", 10_485_760.0, 10_485_761.0);
+        check("> 90%", 0.91, 0.90);
+        check("> 500ms", 0.6, 0.5);
+        check("!= 0", -1.0, 0.0);
+        check("== 1e3", 1000.0, 1.0);
+        check("< -2.5", -3.0, -2.5);
+    }
+
+    #[test]
+    fn what_is_no_bound_or_period_is_refused() {
+        for wrong in ["", "5", "=> 5", "> ", "> five", "> 5 apples", "> nan", "> inf"] {
+            assert!(Bound::try_from(wrong.to_owned()).is_err(), "{wrong}");
+        }
+        for wrong in ["", "5", "0s", "-1s", "fast", "1 fortnight"] {
+            assert!(Period::try_from(wrong.to_owned()).is_err(), "{wrong}");
+        }
+        assert_eq!(Period::try_from("1h 30m".to_owned()), Ok(Period::from_secs(5400)));
+    }
+}

@@ -1,0 +1,6 @@
+//! Atalaya: a watchtower for online shops.
+
+pub mod clock;
+pub mod config;
+pub mod outcome;
+pub mod probe;

@@ -1,0 +1,281 @@
+//! What can be looked at: one file per kind of probe.
+//!
+//! A kind is a struct that mirrors its table in `checks/*.toml` and implements [`Kind`]; building it
+//! fills the holes of its texts and gives a [`Run`]. A new kind is one file and three lines here:
+//! `mod`, the variant (its name is its name in the file), the arm in [`Probe::kind`].
+
+pub mod net;
+pub mod tcp;
+
+use crate::clock;
+use crate::config::text::{Text, Unresolved, Variables};
+use crate::outcome::{Class, Fault, Outcome, Phase};
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use net::Net;
+use schemars::JsonSchema;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Every kind of probe. The variant's name is its name in `checks/*.toml`.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Probe {
+    Tcp(tcp::Tcp),
+}
+
+impl Probe {
+    /// The one match: from the table of the file to what the kind can do.
+    pub fn kind(&self) -> &dyn Kind {
+        match self {
+            Probe::Tcp(kind) => kind,
+        }
+    }
+}
+
+/// One number that a kind can yield.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MeasureInfo {
+    /// With its unit at the end: `_seconds`, `_bytes`, `_ratio`; `_total` for a counter; nothing for a plain count.
+    pub name: &'static str,
+    /// A sentence for the metric's HELP line and the documentation.
+    pub help: &'static str,
+}
+
+/// A kind of probe, as its table in a definition says it.
+pub trait Kind: Send + Sync {
+    /// The name of the kind in `checks/*.toml`.
+    fn name(&self) -> &'static str;
+
+    /// The measures that are known before a run. `duration_seconds` comes with every kind.
+    fn measures(&self) -> &'static [MeasureInfo];
+
+    /// Whether a limit on `measure` can ever apply. Kinds whose measures depend on the definition say so here.
+    fn may_yield(&self, measure: &str) -> bool {
+        self.measures().iter().any(|info| info.name == measure)
+    }
+
+    /// Fills holes and checks what only makes sense together. `None` where a fault or a missing
+    /// variable was reported to `build`.
+    fn build(&self, build: &mut Build<'_>) -> Option<Box<dyn Run>>;
+}
+
+/// A run under way.
+pub type Running<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+
+/// One act of looking. Must do no harm; the deadline in the context ends it from outside.
+pub trait Run: Send + Sync {
+    fn run<'a>(&'a self, cx: &'a Context) -> Running<'a>;
+}
+
+/// What turns a definition into something that runs: where holes are filled from, and where faults go.
+pub struct Build<'a> {
+    pub variables: &'a Variables,
+    /// How often the check runs and how long a run may take.
+    pub every: Duration,
+    pub timeout: Duration,
+    pub net: &'a Arc<Net>,
+    pub found: Found,
+}
+
+/// What was found wrong while building.
+#[derive(Debug, Default)]
+pub struct Found {
+    pub faults: Vec<BuildFault>,
+    /// Names of variables that are not set: the check is skipped.
+    pub unset: BTreeSet<String>,
+}
+
+/// A fault at a key of the probe's table.
+#[derive(Debug, PartialEq, Eq)]
+pub struct BuildFault {
+    /// The key inside the probe's table, dotted where nested; empty for the table itself.
+    pub key: String,
+    /// What is wrong and what is allowed. Never shows a filled value.
+    pub text: String,
+    pub hint: Option<String>,
+}
+
+impl Build<'_> {
+    /// The filled text, which may be a secret.
+    pub fn secret(&mut self, key: &str, text: &Text) -> Option<SecretString> {
+        match text.resolve(self.variables) {
+            Ok(filled) => Some(filled),
+            Err(missing) => {
+                for one in missing {
+                    match one {
+                        Unresolved::Unset(name) => {
+                            self.found.unset.insert(name);
+                        }
+                        Unresolved::File { path, why } => {
+                            self.fault(key, format!("can't read `${{file:{path}}}`: {why}"));
+                        }
+                    }
+                }
+                None
+            }
+        }
+    }
+
+    /// The filled text, where it is known not to be a secret.
+    pub fn text(&mut self, key: &str, text: &Text) -> Option<String> {
+        self.secret(key, text).map(|filled| filled.expose_secret().to_owned())
+    }
+
+    /// Reports a fault at a key of the probe's table.
+    pub fn fault(&mut self, key: &str, text: impl Into<String>) {
+        self.found.faults.push(BuildFault { key: key.to_owned(), text: text.into(), hint: None });
+    }
+
+    /// As [`Build::fault`], with the way out.
+    pub fn fault_with_hint(&mut self, key: &str, text: impl Into<String>, hint: impl Into<String>) {
+        let hint = Some(hint.into());
+        self.found.faults.push(BuildFault { key: key.to_owned(), text: text.into(), hint });
+    }
+}
+
+/// What a run may know: its moment, its deadline, and where it says which phase it is in.
+pub struct Context {
+    /// Wall time at which the run began; fills the times in queries.
+    pub now: Timestamp,
+    pub deadline: Instant,
+    trace: Mutex<Trace>,
+}
+
+#[derive(Default)]
+struct Trace {
+    current: Option<(&'static str, Instant)>,
+    done: Vec<Phase>,
+}
+
+impl Context {
+    pub fn new(now: Timestamp, timeout: Duration) -> Context {
+        Context { now, deadline: clock::instant() + timeout, trace: Mutex::new(Trace::default()) }
+    }
+
+    /// Ends the phase before and begins this one. Names: `resolve`, `connect`, `tls`, `auth`, `send`,
+    /// `first_byte`, `body`, `query`, …; a phase that is begun twice is added up.
+    pub fn phase(&self, name: &'static str) {
+        self.turn(Some(name));
+    }
+
+    /// Ends the current phase: what follows is nobody's time (parsing, comparing).
+    pub fn phase_end(&self) {
+        self.turn(None);
+    }
+
+    /// What is left until the deadline.
+    pub fn remaining(&self) -> Duration {
+        self.deadline.saturating_duration_since(clock::instant())
+    }
+
+    fn turn(&self, next: Option<&'static str>) {
+        let now = clock::instant();
+        let mut trace = self.trace.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((name, begun)) = trace.current.take() {
+            let took = now.saturating_duration_since(begun);
+            match trace.done.iter_mut().find(|phase| phase.name == name) {
+                Some(phase) => phase.took += took,
+                None => trace.done.push(Phase { name, took }),
+            }
+        }
+        trace.current = next.map(|name| (name, now));
+    }
+
+    fn current_phase(&self) -> Option<&'static str> {
+        let trace = self.trace.lock().unwrap_or_else(PoisonError::into_inner);
+        trace.current.map(|(name, _)| name)
+    }
+
+    fn into_phases(self) -> Vec<Phase> {
+        self.turn(None);
+        self.trace.into_inner().unwrap_or_else(PoisonError::into_inner).done
+    }
+}
+
+/// One look, whatever becomes of it: ended at its deadline, and a panic is the agent's own trouble.
+pub struct Look {
+    pub outcome: Outcome,
+    pub phases: Vec<Phase>,
+    pub took: Duration,
+}
+
+/// Runs a probe once, with `timeout` as its deadline.
+pub async fn look(probe: &dyn Run, now: Timestamp, timeout: Duration) -> Look {
+    let begun = clock::instant();
+    let cx = Context::new(now, timeout);
+    let running = AssertUnwindSafe(probe.run(&cx)).catch_unwind();
+    let outcome = match tokio::time::timeout_at(cx.deadline, running).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_panic)) => Fault::internal("the probe panicked; this is a bug in atalaya").into(),
+        Err(_elapsed) => timed_out(&cx, timeout).into(),
+    };
+    Look { outcome, took: clock::instant().saturating_duration_since(begun), phases: cx.into_phases() }
+}
+
+fn timed_out(cx: &Context, timeout: Duration) -> Fault {
+    let limit = humantime::format_duration(timeout);
+    match cx.current_phase() {
+        Some(phase) => {
+            Fault::failed(Class::Timeout, format!("no end within {limit}; it hung in phase `{phase}`"))
+        }
+        None => Fault::failed(Class::Timeout, format!("no end within {limit}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Status;
+
+    struct Script(fn(&Context) -> Running<'_>);
+
+    impl Run for Script {
+        fn run<'a>(&'a self, cx: &'a Context) -> Running<'a> {
+            (self.0)(cx)
+        }
+    }
+
+    async fn check(script: fn(&Context) -> Running<'_>, status: Status, reason: &str) -> Look {
+        let look = look(&Script(script), Timestamp::UNIX_EPOCH, Duration::from_secs(5)).await;
+        assert_eq!(look.outcome.status(), status);
+        assert_eq!(look.outcome.reason().map(|fault| fault.text.as_str()), Some(reason));
+        look
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hung_probe_ends_at_its_deadline_and_says_where() {
+        let look = check(
+            |cx| {
+                Box::pin(async {
+                    cx.phase("connect");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    cx.phase("first_byte");
+                    std::future::pending().await
+                })
+            },
+            Status::Failed,
+            "no end within 5s; it hung in phase `first_byte`",
+        )
+        .await;
+        let seconds: Vec<_> = look.phases.iter().map(|phase| (phase.name, phase.took.as_secs())).collect();
+        assert_eq!(seconds, [("connect", 1), ("first_byte", 4)]);
+        assert_eq!(look.took.as_secs(), 5);
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_the_agents_own_trouble() {
+        check(
+            |_| Box::pin(async { panic!("oh") }),
+            Status::Unknown,
+            "the probe panicked; this is a bug in atalaya",
+        )
+        .await;
+    }
+}
