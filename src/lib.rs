@@ -2,5 +2,6 @@
 
 pub mod clock;
 pub mod config;
+pub mod judge;
 pub mod outcome;
 pub mod probe;

@@ -1,4 +1,12 @@
-//! Text in, checked values out.
+//! Text in, checked values out: `checks/*.toml` and `atalaya.toml` become a [`plan::Plan`], or all their faults at once.
 
+pub mod definition;
+pub mod fault;
+mod graph;
+pub mod plan;
+pub mod read;
 pub mod text;
 pub mod value;
+
+pub use fault::{Fault, Place, Source};
+pub use plan::{Agent, Check, Files, Limit, Plan, Skipped, load};

@@ -17,6 +17,7 @@ use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -90,6 +91,8 @@ pub struct Found {
     pub faults: Vec<BuildFault>,
     /// Names of variables that are not set: the check is skipped.
     pub unset: BTreeSet<String>,
+    /// A digest of every filled value, so that a reload sees a changed secret. It never leaves the process.
+    pub values: u64,
 }
 
 /// A fault at a key of the probe's table.
@@ -106,7 +109,12 @@ impl Build<'_> {
     /// The filled text, which may be a secret.
     pub fn secret(&mut self, key: &str, text: &Text) -> Option<SecretString> {
         match text.resolve(self.variables) {
-            Ok(filled) => Some(filled),
+            Ok(filled) => {
+                let mut hasher = DefaultHasher::new();
+                (self.found.values, key, filled.expose_secret()).hash(&mut hasher);
+                self.found.values = hasher.finish();
+                Some(filled)
+            }
             Err(missing) => {
                 for one in missing {
                     match one {

@@ -1,0 +1,132 @@
+//! The tables of `checks/*.toml` and `atalaya.toml`, as they stand in the files.
+//!
+//! These structs mirror the text and are where the JSON Schema comes from; what they say together is
+//! checked in [`super::plan`].
+
+use super::text::Text;
+use super::value::{Bound, Period};
+use crate::probe::Probe;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// One `[[check]]`: what to look at, how often, and which numbers are too much.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckTable {
+    /// Its name everywhere: lowercase letters, digits and hyphens. It stays when the title changes.
+    pub name: String,
+    /// What people read.
+    pub title: Option<String>,
+    /// Where it shows in the health report and on pages: `database`, `payments`, `cache`, `email`, `site`, `business`, …
+    pub section: Option<String>,
+    /// Why it is watched.
+    pub description: Option<String>,
+    /// How often it runs: `"15s"`, `"1m"`. Default: one minute.
+    #[serde(default = "every")]
+    pub every: Period,
+    /// How long a run may take; shorter than twice `every`. Default: ten seconds, or `every` where that is shorter.
+    pub timeout: Option<Period>,
+    /// Names of checks whose failure explains this one's.
+    #[serde(default)]
+    pub needs: Vec<String>,
+    /// Words to select checks by: `atalaya check --tag deploy`.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Where it is written what to do.
+    pub runbook: Option<String>,
+    /// What the names of its measures begin with in metrics: `shop` gives `shop_pending_orders`.
+    /// Default: `atalaya_<kind>`.
+    pub metric_prefix: Option<String>,
+    /// What to do: one kind of probe and its keys.
+    pub probe: Probe,
+    /// Bounds on measures, by the measure's name.
+    #[serde(default)]
+    pub limits: BTreeMap<String, LimitTable>,
+}
+
+const fn every() -> Period {
+    Period::from_secs(60)
+}
+
+/// When a measure makes the outcome degraded or failed.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LimitTable {
+    /// Beyond this the check is degraded: `"> 0.80"`.
+    pub degraded: Option<Bound>,
+    /// Beyond this the check has failed: `"> 0.95"`.
+    pub failed: Option<Bound>,
+    /// What it means when the measure was not there to be compared.
+    #[serde(default)]
+    pub missing: Missing,
+}
+
+/// What it means that a measure with a limit was not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Missing {
+    /// Nothing to compare is fine.
+    Ok,
+    /// Nobody can tell. The default: not measured is not good.
+    #[default]
+    Unknown,
+    /// It has to be there.
+    Failed,
+}
+
+/// `atalaya.toml`: the agent itself.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AgentFile {
+    /// Files and folders with checks, relative to this file. Default: `["checks"]`.
+    pub checks: Option<Vec<String>>,
+    #[serde(default)]
+    pub agent: AgentTable,
+    #[serde(default)]
+    pub http: HttpTable,
+}
+
+/// How the agent runs.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AgentTable {
+    /// How many runs may be under way at once; more are dropped and recorded as such. Default: 4096, or what the
+    /// limit on open files allows.
+    pub runs_max: Option<u32>,
+    /// How long running checks may take to end when the agent stops. Default: ten seconds.
+    pub grace: Option<Period>,
+}
+
+/// Where pages and metrics are served.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HttpTable {
+    /// `address:port`. Default: `127.0.0.1:9760`.
+    pub listen: Option<Text>,
+}
+
+/// A whole file of checks, for the JSON Schema.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Atalaya: checks")]
+pub struct CheckFile {
+    #[serde(default)]
+    pub check: Vec<CheckTable>,
+}
+
+/// Both kinds of files in one, so that editors can use one schema for all.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Atalaya: definitions")]
+pub struct AnyFile {
+    /// The watch list.
+    #[serde(default)]
+    pub check: Vec<CheckTable>,
+    /// Files and folders with checks, relative to this file. Default: `["checks"]`.
+    pub checks: Option<Vec<String>>,
+    #[serde(default)]
+    pub agent: AgentTable,
+    #[serde(default)]
+    pub http: HttpTable,
+}

@@ -1,0 +1,3 @@
+//! What the numbers mean. Pure: no I/O, no clock.
+
+pub mod limits;
