@@ -5,3 +5,4 @@ pub mod config;
 pub mod judge;
 pub mod outcome;
 pub mod probe;
+pub mod record;
