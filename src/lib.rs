@@ -2,7 +2,10 @@
 
 pub mod clock;
 pub mod config;
+pub mod export;
 pub mod judge;
 pub mod outcome;
 pub mod probe;
 pub mod record;
+pub mod schedule;
+pub mod view;

@@ -7,7 +7,7 @@ use super::value::Period;
 use super::{graph, read};
 use crate::outcome::Status;
 use crate::probe::net::Net;
-use crate::probe::{Build, Found, Run};
+use crate::probe::{Build, Found, MeasureInfo, Run};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -62,6 +62,8 @@ pub struct Check {
     /// What its measures begin with in metrics.
     pub metric_prefix: String,
     pub kind: &'static str,
+    /// What its kind says about its measures.
+    pub measures: &'static [MeasureInfo],
     pub limits: Vec<Limit>,
     pub place: Place,
     /// Equal for equal definitions with equal values: how a reload knows what is unchanged.
@@ -276,6 +278,7 @@ impl Reader<'_> {
             runbook: raw.runbook,
             metric_prefix: prefix,
             kind: kind.name(),
+            measures: kind.measures(),
             limits,
             place,
             fingerprint: fingerprint ^ found.values,
@@ -329,6 +332,7 @@ impl Reader<'_> {
             prefix.starts_with(|c: char| c.is_ascii_lowercase())
                 && prefix.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
                 && !prefix.ends_with('_')
+                && !prefix.starts_with("atalaya")
         };
         if let Some(prefix) = prefix.filter(|prefix| !valid(prefix)) {
             let text = format!(

@@ -7,6 +7,7 @@ use crate::clock::Now;
 use crate::outcome::{Outcome, Phase, Status};
 use cells::Side;
 use jiff::Timestamp;
+use std::sync::Arc;
 use std::time::Duration;
 use windows::{Counts, Windows};
 
@@ -49,7 +50,7 @@ pub struct Record {
     pub good: Buckets,
     pub failed: Buckets,
     pub windows: Windows,
-    pub last: Option<Last>,
+    pub last: Option<Arc<Last>>,
     /// When a run last found the target doing its work.
     pub last_success: Option<Timestamp>,
     /// Since when the status is what it is.
@@ -86,7 +87,7 @@ impl Record {
         if self.last.as_ref().is_none_or(|last| last.status != status) {
             self.since = Some(now.wall);
         }
-        self.last = Some(Last { at: now.wall, status, run });
+        self.last = Some(Arc::new(Last { at: now.wall, status, run }));
     }
 
     /// Books runs that were due and did not happen.

@@ -1,0 +1,254 @@
+//! The families that every check has, in the order in which they are written.
+
+use super::exposition::{Type, Value, Writer, label};
+use crate::outcome::Status;
+use crate::record::windows::Window;
+use crate::record::{BUCKETS, Buckets};
+use crate::view::{CheckView, QUANTILES, View};
+use std::sync::LazyLock;
+
+/// One family: its head, and its series of one check.
+pub struct Family {
+    pub name: &'static str,
+    pub kind: Type,
+    pub help: &'static str,
+    pub write: fn(&CheckView, &View, &str, &mut Writer),
+}
+
+/// All of them. A check that never ran has no series but its status and its counters.
+pub const FAMILIES: [Family; 15] = [
+    Family {
+        name: "atalaya_check_info",
+        kind: Type::Info,
+        help: "What is watched, how, and how often.",
+        write: write_info,
+    },
+    Family {
+        name: "atalaya_check_up",
+        kind: Type::Gauge,
+        help: "1 if the last run found the target doing its work, 0 if not. Not there while nobody knows.",
+        write: |check, _, name, out| {
+            if let Some(up) = check.status().is_up() {
+                out.sample(name, &check.labels, "", Value::Integer(up.into()));
+            }
+        },
+    },
+    Family {
+        name: "atalaya_check_status",
+        kind: Type::Gauge,
+        help: "1 for the status of the last run, 0 for the others. Unknown before the first run.",
+        write: |check, _, name, out| {
+            for status in Status::ALL {
+                let more = &STATUS_LABELS[status as usize];
+                out.sample(name, &check.labels, more, Value::Integer((check.status() == status).into()));
+            }
+        },
+    },
+    Family {
+        name: "atalaya_check_fault",
+        kind: Type::Gauge,
+        help: "1 with the class of the fault that explains the status of the last run.",
+        write: |check, _, name, out| {
+            let fault = check.last.as_ref().and_then(|last| last.run.outcome.reason());
+            if let Some(fault) = fault {
+                out.sample(name, &check.labels, &label("class", fault.class.as_str()), Value::Integer(1));
+            }
+        },
+    },
+    Family {
+        name: "atalaya_check_explained",
+        kind: Type::Gauge,
+        help: "1 while a check that this one needs has failed itself.",
+        write: |check, view, name, out| {
+            if let Some(parent) = view.explained_by(check) {
+                out.sample(name, &check.labels, &label("by", &parent.check.name), Value::Integer(1));
+            }
+        },
+    },
+    Family {
+        name: "atalaya_check_runs_total",
+        kind: Type::Counter,
+        help: "Runs by what they found.",
+        write: |check, _, name, out| {
+            let counts = &check.counts;
+            for (status, count) in
+                Status::ALL.into_iter().zip([counts.ok, counts.degraded, counts.failed, counts.unknown])
+            {
+                out.sample(
+                    name,
+                    &check.labels,
+                    &STATUS_LABELS_OF_RESULT[status as usize],
+                    Value::Integer(count),
+                );
+            }
+        },
+    },
+    Family {
+        name: "atalaya_check_dropped_runs_total",
+        kind: Type::Counter,
+        help: "Runs that were due and did not happen.",
+        write: |check, _, name, out| {
+            out.sample(name, &check.labels, "", Value::Integer(check.counts.dropped));
+        },
+    },
+    Family {
+        name: "atalaya_check_duration_seconds",
+        kind: Type::Histogram,
+        help: "How long runs took, good ones and failed ones apart.",
+        write: |check, _, name, out| {
+            write_buckets(name, &check.labels, "result=\"good\"", &check.good, out);
+            // Most checks never fail; the series of failures begin with the first.
+            if check.counts.failed > 0 {
+                write_buckets(name, &check.labels, "result=\"failed\"", &check.failed, out);
+            }
+        },
+    },
+    Family {
+        name: "atalaya_check_duration_quantile_seconds",
+        kind: Type::Gauge,
+        help: "Quantiles of the duration of good runs over a sliding window, exact to 0.1 percent.",
+        write: |check, _, name, out| {
+            for (window, labels) in check.windows.iter().zip(&*QUANTILE_LABELS) {
+                for (value, more) in window.quantiles.iter().flatten().zip(labels) {
+                    out.sample(name, &check.labels, more, Value::Float(*value));
+                }
+            }
+        },
+    },
+    Family {
+        name: "atalaya_check_error_ratio",
+        kind: Type::Gauge,
+        help: "Failed runs of all runs with a known result over a sliding window.",
+        write: |check, _, name, out| {
+            for (window, more) in check.windows.iter().zip(&*WINDOW_LABELS) {
+                if let Some(ratio) = window.counts.error_ratio() {
+                    out.sample(name, &check.labels, more, Value::Float(ratio));
+                }
+            }
+        },
+    },
+    Family {
+        name: "atalaya_check_window_runs",
+        kind: Type::Gauge,
+        help: "Runs with a known result in a sliding window: what the ratio and the quantiles are made of.",
+        write: |check, _, name, out| {
+            for (window, more) in check.windows.iter().zip(&*WINDOW_LABELS) {
+                out.sample(name, &check.labels, more, Value::Integer(window.counts.known()));
+            }
+        },
+    },
+    Family {
+        name: "atalaya_check_phase_seconds",
+        kind: Type::Gauge,
+        help: "How long each phase of the last run took.",
+        write: |check, _, name, out| {
+            for phase in check.last.iter().flat_map(|last| &last.run.phases) {
+                let more = label("phase", phase.name);
+                out.sample(name, &check.labels, &more, Value::Float(phase.took.as_secs_f64()));
+            }
+        },
+    },
+    Family {
+        name: "atalaya_check_schedule_lag_seconds",
+        kind: Type::Gauge,
+        help: "How much later than due the last run began. Never part of its duration.",
+        write: |check, _, name, out| {
+            if let Some(last) = &check.last {
+                out.sample(name, &check.labels, "", Value::Float(last.run.lag.as_secs_f64()));
+            }
+        },
+    },
+    Family {
+        name: "atalaya_check_last_run_timestamp_seconds",
+        kind: Type::Gauge,
+        help: "When the last run ended.",
+        write: |check, _, name, out| {
+            if let Some(last) = &check.last {
+                out.sample(name, &check.labels, "", Value::Float(seconds(last.at)));
+            }
+        },
+    },
+    Family {
+        name: "atalaya_check_last_success_timestamp_seconds",
+        kind: Type::Gauge,
+        help: "When a run last found the target doing its work.",
+        write: |check, _, name, out| {
+            if let Some(at) = check.last_success {
+                out.sample(name, &check.labels, "", Value::Float(seconds(at)));
+            }
+        },
+    },
+];
+
+/// Checks that are defined and don't run.
+pub fn write_skipped(view: &View, out: &mut Writer) {
+    out.family(
+        "atalaya_check_skipped",
+        Type::Gauge,
+        "1 for a check that is defined and does not run, because a variable is not set.",
+    );
+    for skipped in view.skipped.iter() {
+        out.sample(
+            "atalaya_check_skipped",
+            &check_labels(&skipped.name, &skipped.section),
+            "",
+            Value::Integer(1),
+        );
+    }
+}
+
+/// The labels that every series of a check carries.
+pub fn check_labels(name: &str, section: &str) -> String {
+    format!("{},{}", label("check", name), label("section", section))
+}
+
+fn write_info(check: &CheckView, _: &View, name: &str, out: &mut Writer) {
+    let check_ = &check.check;
+    let more = [
+        label("kind", check_.kind),
+        label("title", &check_.title),
+        label("every", &humantime::format_duration(check_.every).to_string()),
+    ];
+    out.sample(name, &check.labels, &more.join(","), Value::Integer(1));
+}
+
+fn write_buckets(name: &str, labels: &str, result: &str, buckets: &Buckets, out: &mut Writer) {
+    static NAMES: LazyLock<[Vec<String>; 2]> =
+        LazyLock::new(|| ["result=\"good\"", "result=\"failed\""].map(bucket_labels));
+    let labels_of = if result == "result=\"good\"" { &NAMES[0] } else { &NAMES[1] };
+    let (bucket, sum, count) = (format!("{name}_bucket"), format!("{name}_sum"), format!("{name}_count"));
+    let mut below = 0;
+    for (more, in_bucket) in labels_of.iter().zip(buckets.counts) {
+        below += in_bucket;
+        out.sample(&bucket, labels, more, Value::Integer(below));
+    }
+    out.sample(&sum, labels, result, Value::Float(buckets.sum.as_secs_f64()));
+    out.sample(&count, labels, result, Value::Integer(below));
+}
+
+fn bucket_labels(result: &str) -> Vec<String> {
+    let bounds = BUCKETS.iter().map(|bound| format!("{result},le=\"{bound:?}\""));
+    bounds.chain([format!("{result},le=\"+Inf\"")]).collect()
+}
+
+fn seconds(at: jiff::Timestamp) -> f64 {
+    at.as_millisecond() as f64 / 1e3
+}
+
+static STATUS_LABELS: LazyLock<[String; 4]> = LazyLock::new(|| by_status("status"));
+static STATUS_LABELS_OF_RESULT: LazyLock<[String; 4]> = LazyLock::new(|| by_status("result"));
+static WINDOW_LABELS: LazyLock<[String; 3]> =
+    LazyLock::new(|| Window::ALL.map(|window| label("window", window.as_str())));
+static QUANTILE_LABELS: LazyLock<[[String; QUANTILES.len()]; 3]> = LazyLock::new(|| {
+    Window::ALL.map(|window| {
+        QUANTILES.map(|quantile| format!("{},quantile=\"{quantile:?}\"", label("window", window.as_str())))
+    })
+});
+
+fn by_status(name: &str) -> [String; 4] {
+    let mut labels: [String; 4] = Default::default();
+    for status in Status::ALL {
+        labels[status as usize] = label(name, status.as_str());
+    }
+    labels
+}
