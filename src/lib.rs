@@ -1,5 +1,7 @@
 //! Atalaya: a watchtower for online shops.
 
+pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod export;
@@ -9,3 +11,4 @@ pub mod probe;
 pub mod record;
 pub mod schedule;
 pub mod view;
+pub mod web;

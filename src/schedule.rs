@@ -53,7 +53,7 @@ impl Schedule {
     }
 
     /// When the next check is due.
-    pub fn next(&mut self) -> Option<Steady> {
+    pub fn next_due(&mut self) -> Option<Steady> {
         while let Some(Reverse((at, id))) = self.queue.peek() {
             if self.entries.get(id).is_some_and(|entry| entry.next == *at) {
                 return Some(*at);
@@ -65,10 +65,10 @@ impl Schedule {
 
     /// Takes one check that is due, and sets when it is due again.
     pub fn take_due(&mut self, now: Steady) -> Option<Due> {
-        let at = self.next().filter(|at| *at <= now)?;
+        let at = self.next_due().filter(|at| *at <= now)?;
         let Reverse((_, id)) = self.queue.pop()?;
         let entry = self.entries.get_mut(&id)?;
-        let missed = ((now - at).as_nanos() / entry.every.as_nanos().max(1)) as u64;
+        let missed = (now.saturating_sub(at).as_nanos() / entry.every.as_nanos().max(1)) as u64;
         let latest = at + entry.every.saturating_mul(u32::try_from(missed).unwrap_or(u32::MAX));
         entry.next = latest + entry.every;
         self.queue.push(Reverse((entry.next, id)));
@@ -124,7 +124,7 @@ mod tests {
         let mut schedule = Schedule::default();
         schedule.insert(1, s(10), s(3));
         schedule.remove(1);
-        assert_eq!((schedule.next(), schedule.take_due(s(100))), (None, None));
+        assert_eq!((schedule.next_due(), schedule.take_due(s(100))), (None, None));
     }
 
     #[test]

@@ -143,12 +143,12 @@ pub fn load(files: &Files, variables: &Variables, net: &Arc<Net>) -> Result<Plan
 fn agent(source: Option<&Source>, variables: &Variables, faults: &mut Vec<Fault>) -> Agent {
     let mut file = AgentFile::default();
     let mut listen_at = None;
-    if let Some(source) = source {
-        if let Some(table) = read::parse(source, faults) {
-            let table = Spanned::new(table.span(), DeValue::Table(table.into_inner()));
-            listen_at = Some(source.place(read::offset_of(&table, "http.listen")));
-            file = read::read(source, &table, faults).unwrap_or_default();
-        }
+    if let Some(source) = source
+        && let Some(table) = read::parse(source, faults)
+    {
+        let table = Spanned::new(table.span(), DeValue::Table(table.into_inner()));
+        listen_at = Some(source.place(read::offset_of(&table, "http.listen")));
+        file = read::read(source, &table, faults).unwrap_or_default();
     }
     let default = SocketAddr::from(([127, 0, 0, 1], 9760));
     let listen = match (&file.http.listen, listen_at) {

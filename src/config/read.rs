@@ -82,10 +82,10 @@ fn describe(source: &Source, table: &Spanned<DeValue<'_>>, span: &Range<usize>, 
         let expected = message.rsplit_once(", expected ").map_or("something else", |(_, expected)| expected);
         fault.text = format!("invalid type: a string, expected {expected}");
     }
-    if let Some(key) = key_of(table.get_ref(), span) {
-        if !fault.text.contains(&format!("`{key}`")) {
-            fault.text = format!("`{key}`: {}", fault.text);
-        }
+    if let Some(key) = key_of(table.get_ref(), span)
+        && !fault.text.contains(&format!("`{key}`"))
+    {
+        fault.text = format!("`{key}`: {}", fault.text);
     }
     fault
 }

@@ -82,12 +82,11 @@ impl Writer {
             (_, Type::Gauge | Type::Info) => "gauge",
         };
         self.text(&format!("# HELP {family} {}\n# TYPE {family} {word}\n", escape_help(help)));
-        if self.format == Format::OpenMetrics {
-            if let Some(unit) =
+        if self.format == Format::OpenMetrics
+            && let Some(unit) =
                 ["seconds", "bytes", "ratio"].iter().find(|unit| family.ends_with(&format!("_{unit}")))
-            {
-                self.text(&format!("# UNIT {family} {unit}\n"));
-            }
+        {
+            self.text(&format!("# UNIT {family} {unit}\n"));
         }
     }
 

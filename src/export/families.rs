@@ -241,7 +241,14 @@ static WINDOW_LABELS: LazyLock<[String; 3]> =
     LazyLock::new(|| Window::ALL.map(|window| label("window", window.as_str())));
 static QUANTILE_LABELS: LazyLock<[[String; QUANTILES.len()]; 3]> = LazyLock::new(|| {
     Window::ALL.map(|window| {
-        QUANTILES.map(|quantile| format!("{},quantile=\"{quantile:?}\"", label("window", window.as_str())))
+        // promtool keeps `quantile` for summaries.
+        QUANTILES.map(|quantile| {
+            format!(
+                "{},{}",
+                label("window", window.as_str()),
+                label("percentile", &(quantile * 100.0).to_string())
+            )
+        })
     })
 });
 

@@ -5,6 +5,7 @@
 
 pub mod exposition;
 mod families;
+pub use families::check_labels;
 pub mod own;
 
 use crate::view::View;

@@ -27,10 +27,10 @@ fn judge(limit: &Limit, outcome: &Outcome, looked: bool) -> Option<Fault> {
     for measure in values {
         there = true;
         let labels: Vec<&str> = measure.labels.iter().map(|(_, value)| value.as_str()).collect();
-        if let Some(fault) = beyond(limit, measure.value, &labels) {
-            if worst.as_ref().is_none_or(|worst| fault.status > worst.status) {
-                worst = Some(fault);
-            }
+        if let Some(fault) = beyond(limit, measure.value, &labels)
+            && worst.as_ref().is_none_or(|worst| fault.status > worst.status)
+        {
+            worst = Some(fault);
         }
     }
     if there || !looked {

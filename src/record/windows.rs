@@ -181,8 +181,8 @@ pub struct Windows {
 impl Default for Windows {
     fn default() -> Windows {
         Windows {
-            minutes: Ring::new(Duration::from_secs(60), 60),
-            quarters: Ring::new(Duration::from_secs(900), 96),
+            minutes: Ring::new(Duration::from_mins(1), 60),
+            quarters: Ring::new(Duration::from_mins(15), 96),
             five_minutes: Total::default(),
             hour: Total::default(),
             day: Total::default(),

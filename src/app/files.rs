@@ -1,0 +1,110 @@
+//! Where definitions are on disk: `atalaya.toml` and the files and folders of checks that it names.
+
+use crate::config::{Files, Source, plan};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A definition file larger than this is a mistake.
+const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Where to look.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// `atalaya.toml`; may be missing where nobody named it.
+    pub agent: PathBuf,
+    pub agent_required: bool,
+    /// Files and folders of checks in place of those that `atalaya.toml` names.
+    pub checks: Vec<PathBuf>,
+    /// Definitions that are part of the program, in place of all files.
+    pub embedded: Option<Files>,
+}
+
+/// Why the files can't be read.
+#[derive(Debug)]
+pub struct Unreadable {
+    pub path: PathBuf,
+    pub error: io::Error,
+}
+
+impl std::fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: can't read it: {}", self.path.display(), self.error)
+    }
+}
+
+impl Origin {
+    /// Reads everything; every file that can't be read is told.
+    pub fn read(&self) -> Result<Files, Vec<Unreadable>> {
+        if let Some(files) = &self.embedded {
+            return Ok(files.clone());
+        }
+        let mut unreadable = Vec::new();
+        let agent = match read_file(&self.agent) {
+            Ok(source) => Some(source),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !self.agent_required => None,
+            Err(error) => {
+                unreadable.push(Unreadable { path: self.agent.clone(), error });
+                None
+            }
+        };
+        let mut checks = Vec::new();
+        for path in self.check_paths(agent.as_ref()) {
+            match check_files(&path) {
+                Ok(files) => {
+                    for path in files {
+                        match read_file(&path) {
+                            Ok(source) => checks.push(source),
+                            Err(error) => unreadable.push(Unreadable { path, error }),
+                        }
+                    }
+                }
+                Err(error) => unreadable.push(Unreadable { path, error }),
+            }
+        }
+        if unreadable.is_empty() { Ok(Files { agent, checks }) } else { Err(unreadable) }
+    }
+
+    /// The files and folders to watch for changes.
+    pub fn watched(&self) -> Vec<PathBuf> {
+        if self.embedded.is_some() {
+            return Vec::new();
+        }
+        let agent = read_file(&self.agent).ok();
+        let mut paths = self.check_paths(agent.as_ref());
+        paths.push(self.agent.clone());
+        paths
+    }
+
+    fn check_paths(&self, agent: Option<&Source>) -> Vec<PathBuf> {
+        if !self.checks.is_empty() {
+            return self.checks.clone();
+        }
+        let base = self.agent.parent().unwrap_or(Path::new(""));
+        plan::check_paths(agent).into_iter().map(|path| base.join(path)).collect()
+    }
+}
+
+/// The `*.toml` of a folder, by name; or the file itself.
+fn check_files(path: &Path) -> io::Result<Vec<PathBuf>> {
+    if !std::fs::metadata(path)?.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path)? {
+        let path = entry?.path();
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if path.extension().is_some_and(|extension| extension == "toml") && !hidden {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn read_file(path: &Path) -> io::Result<Source> {
+    if std::fs::metadata(path)?.len() > FILE_BYTES_MAX {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 4 MiB, which no definition is"));
+    }
+    let text = std::fs::read_to_string(path)?;
+    Ok(Source::new(&path.display().to_string(), text))
+}

@@ -1,0 +1,160 @@
+//! What the agent says of itself, through `metrics`. Handles are looked up once: a name per call would
+//! cost more than recording a run.
+
+use metrics::{
+    Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
+    histogram,
+};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// Upper bounds for how late a run may begin, in seconds.
+const LAG_BUCKETS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 10.0];
+
+/// The exporter keeps every value until it is told to count them.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Why a run that was due did not happen.
+#[derive(Debug, Clone, Copy)]
+pub enum Dropped {
+    /// Nobody looked: the process was stalled or the machine suspended.
+    Missed,
+    /// Two runs of the same check were still under way.
+    Overlap,
+    /// As many runs as allowed were under way.
+    Full,
+}
+
+struct Handles {
+    lag: Histogram,
+    under_way: Gauge,
+    events_waiting: Gauge,
+    dropped: [Counter; 3],
+    checks: Gauge,
+    skipped: Gauge,
+    reloads: [Counter; 2],
+    reload_good: Gauge,
+    reload_at: Gauge,
+    scrapes_refused: Counter,
+}
+
+static HANDLES: OnceLock<Handles> = OnceLock::new();
+
+/// Installs the recorder of this process. The handle renders.
+pub fn install() -> Result<PrometheusHandle, String> {
+    let recorder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full("atalaya_schedule_lag_seconds".to_owned()), &LAG_BUCKETS)
+        .map_err(|error| format!("can't set the buckets of the metrics: {error}"))?
+        .build_recorder();
+    let handle = recorder.handle();
+    metrics::set_global_recorder(recorder).map_err(|error| format!("can't record metrics: {error}"))?;
+    describe();
+    HANDLES.get_or_init(handles);
+    Ok(handle)
+}
+
+/// Counts what was recorded and looks at the process, for ever.
+pub async fn upkeep(handle: PrometheusHandle) {
+    let process = metrics_process::Collector::default();
+    process.describe();
+    let mut tick = tokio::time::interval(UPKEEP);
+    loop {
+        tick.tick().await;
+        process.collect();
+        handle.run_upkeep();
+    }
+}
+
+fn handles() -> Handles {
+    gauge!("atalaya_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    Handles {
+        lag: histogram!("atalaya_schedule_lag_seconds"),
+        under_way: gauge!("atalaya_runs_under_way"),
+        events_waiting: gauge!("atalaya_events_waiting"),
+        dropped: ["missed", "overlap", "full"]
+            .map(|why| counter!("atalaya_dropped_runs_total", "why" => why)),
+        checks: gauge!("atalaya_checks"),
+        skipped: gauge!("atalaya_checks_skipped"),
+        reloads: ["ok", "refused"].map(|result| counter!("atalaya_reloads_total", "result" => result)),
+        reload_good: gauge!("atalaya_reload_last_successful"),
+        reload_at: gauge!("atalaya_reload_last_success_timestamp_seconds"),
+        scrapes_refused: counter!("atalaya_http_refused_total"),
+    }
+}
+
+fn describe() {
+    let seconds = Some(Unit::Seconds);
+    describe_gauge!("atalaya_build_info", "The version that runs.");
+    describe_histogram!("atalaya_schedule_lag_seconds", Unit::Seconds, "How much later than due runs began.");
+    describe_gauge!("atalaya_runs_under_way", "Runs that have begun and not ended.");
+    describe_gauge!("atalaya_events_waiting", "Events that wait for the loop.");
+    describe_counter!("atalaya_dropped_runs_total", "Runs that were due and did not happen, by why.");
+    describe_gauge!("atalaya_checks", "Checks that run.");
+    describe_gauge!("atalaya_checks_skipped", "Checks that are defined and don't run.");
+    describe_counter!("atalaya_reloads_total", "Times that the definitions were read again, by result.");
+    describe_gauge!(
+        "atalaya_reload_last_successful",
+        "1 if the definitions in force are those in the files."
+    );
+    metrics::with_recorder(|recorder| {
+        recorder.describe_gauge(
+            "atalaya_reload_last_success_timestamp_seconds".into(),
+            seconds,
+            "When the definitions in force were read.".into(),
+        );
+    });
+    describe_counter!("atalaya_http_refused_total", "Requests refused because too many were under way.");
+}
+
+fn with(record: impl FnOnce(&Handles)) {
+    if let Some(handles) = HANDLES.get() {
+        record(handles);
+    }
+}
+
+pub fn lag(lag: Duration) {
+    with(|handles| handles.lag.record(lag.as_secs_f64()));
+}
+
+pub fn runs_under_way(number: usize) {
+    with(|handles| handles.under_way.set(number as f64));
+}
+
+pub fn events_waiting(number: usize) {
+    with(|handles| handles.events_waiting.set(number as f64));
+}
+
+pub fn dropped(why: Dropped, times: u64) {
+    with(|handles| handles.dropped[why as usize].increment(times));
+}
+
+pub fn checks(running: usize, skipped: usize) {
+    with(|handles| {
+        handles.checks.set(running as f64);
+        handles.skipped.set(skipped as f64);
+    });
+}
+
+/// The definitions were read again; `at` in seconds since the epoch where they are in force now.
+pub fn reloaded(at: Option<f64>) {
+    with(|handles| {
+        handles.reloads[usize::from(at.is_none())].increment(1);
+        handles.reload_good.set(f64::from(u8::from(at.is_some())));
+        if let Some(at) = at {
+            handles.reload_at.set(at);
+        }
+    });
+}
+
+/// The definitions of the start are in force.
+pub fn loaded(at: f64) {
+    with(|handles| {
+        handles.reload_good.set(1.0);
+        handles.reload_at.set(at);
+    });
+}
+
+pub fn request_refused() {
+    with(|handles| handles.scrapes_refused.increment(1));
+}

@@ -1,0 +1,121 @@
+//! The one loop that owns the state: events in, one after the other; views out.
+
+use super::{Definitions, Event, own};
+use crate::clock::{self, Now};
+use crate::config::{Check, Skipped};
+use crate::export::check_labels;
+use crate::outcome::Status;
+use crate::record::{Record, Run};
+use crate::schedule::Id;
+use crate::view::{CheckView, View};
+use jiff::Timestamp;
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// One check and what is known about it.
+struct State {
+    check: Arc<Check>,
+    labels: Arc<str>,
+    record: Record,
+    /// Made when somebody looked last; `None` when something happened since.
+    view: Option<(u64, Arc<CheckView>)>,
+}
+
+struct Pipeline {
+    started: Timestamp,
+    /// In the order of the definitions.
+    order: Arc<[(Id, Arc<Check>)]>,
+    skipped: Arc<[Skipped]>,
+    states: HashMap<Id, State>,
+}
+
+/// Applies events until nobody can send any more.
+pub async fn run(definitions: Definitions, mut inbox: mpsc::Receiver<Event>) {
+    let mut pipeline = Pipeline {
+        started: clock::wall(),
+        order: Arc::new([]),
+        skipped: Arc::new([]),
+        states: HashMap::new(),
+    };
+    pipeline.replan(definitions);
+    while let Some(event) = inbox.recv().await {
+        own::events_waiting(inbox.len());
+        pipeline.apply(event);
+    }
+}
+
+impl Pipeline {
+    fn apply(&mut self, event: Event) {
+        match event {
+            Event::Ran { id, at, run } => {
+                if let Some(state) = self.states.get_mut(&id) {
+                    log(&state.check, &state.record, &run);
+                    state.record.run(at, run);
+                    state.view = None;
+                }
+            }
+            Event::Dropped { id, at, times } => {
+                if let Some(state) = self.states.get_mut(&id) {
+                    tracing::warn!(check = &*state.check.name, times, "runs were due and did not happen");
+                    state.record.dropped(at, times);
+                    state.view = None;
+                }
+            }
+            Event::Replanned(definitions) => self.replan(definitions),
+            Event::Look(answer) => {
+                answer.send(Arc::new(self.view(clock::now()))).ok();
+            }
+        }
+    }
+
+    /// Unchanged checks keep their state; edited ones keep their history while they look in the same way.
+    fn replan(&mut self, definitions: Definitions) {
+        let mut before = std::mem::take(&mut self.states);
+        let mut edited: HashMap<Arc<str>, Id> =
+            before.iter().map(|(id, state)| (state.check.name.clone(), *id)).collect();
+        for (id, check) in definitions.checks.iter() {
+            let old = before.remove(id).or_else(|| before.remove(&edited.remove(&check.name)?));
+            let record =
+                old.filter(|old| old.check.kind == check.kind).map_or_else(Record::default, |old| old.record);
+            let labels = check_labels(&check.name, &check.section).into();
+            self.states.insert(*id, State { check: check.clone(), labels, record, view: None });
+        }
+        self.order = definitions.checks;
+        self.skipped = definitions.skipped;
+    }
+
+    /// What is known now. A check where nothing happened since the last view, not even a minute, is not copied again.
+    fn view(&mut self, at: Now) -> View {
+        let minute = at.steady.as_secs() / 60;
+        let mut checks = Vec::with_capacity(self.order.len());
+        for (id, _) in self.order.iter() {
+            let Some(state) = self.states.get_mut(id) else { continue };
+            let fresh = state.view.as_ref().filter(|(made, _)| *made == minute).map(|(_, view)| view.clone());
+            let view = fresh.unwrap_or_else(|| {
+                state.record.windows.advance(at.steady);
+                let view = Arc::new(CheckView::new(state.check.clone(), state.labels.clone(), &state.record));
+                state.view = Some((minute, view.clone()));
+                view
+            });
+            checks.push(view);
+        }
+        View { at, started: self.started, checks, skipped: self.skipped.clone() }
+    }
+}
+
+/// A change of status is a fact worth a line; a run that goes on as before is not.
+fn log(check: &Check, record: &Record, run: &Run) {
+    let status = run.outcome.status();
+    let before = record.last.as_ref().map(|last| last.status);
+    if before == Some(status) || before.is_none() && status == Status::Ok {
+        tracing::debug!(check = &*check.name, %status, took = ?run.took, "run");
+        return;
+    }
+    let (name, before) = (&*check.name, before.map_or("none", Status::as_str));
+    if let Some(fault) = run.outcome.reason() {
+        tracing::warn!(check = name, %status, before, class = %fault.class, reason = fault.text, "status changed");
+    } else {
+        tracing::info!(check = name, %status, before, "status changed")
+    }
+}

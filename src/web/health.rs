@@ -1,0 +1,165 @@
+//! The comprehensive health report, in the names that the shop's operators know: four check sections, a
+//! `business` and a `performance` section. What is not measured is `null`, and `notMeasured` says why.
+
+use crate::outcome::Status;
+use crate::view::{CheckView, View};
+use serde_json::{Map, Value, json};
+
+/// The sections that are always there.
+const SECTIONS: [&str; 4] = ["database", "payments", "cache", "email"];
+
+/// The names of the report and the measures that hold them.
+const BUSINESS: [(&str, &str); 3] = [
+    ("pendingOrders", "pending_orders"),
+    ("failedPayments", "failed_payments"),
+    ("activeCart", "active_carts"),
+];
+
+/// The parts of the database's connection pool and the measures that hold them.
+const POOL: [(&str, &str); 6] = [
+    ("used", "connections_used"),
+    ("max", "connections_max"),
+    ("usedRatio", "connections_used_ratio"),
+    ("idleInTransaction", "connections_idle_in_transaction"),
+    ("clientsWaiting", "pooler_clients_waiting"),
+    ("maxWaitSeconds", "pooler_maxwait_seconds"),
+];
+
+/// The report of one moment.
+pub fn report(view: &View) -> Value {
+    let mut not_measured = Map::new();
+    let mut checks = Map::new();
+    for section in SECTIONS {
+        checks.insert(section.to_owned(), section_report(view, section, &mut not_measured));
+    }
+    let business = business(view, &mut not_measured);
+    let performance = performance(view, &mut not_measured);
+    let worst = view.checks.iter().map(|check| check.status()).max().unwrap_or(Status::Unknown);
+    json!({
+        "status": worst,
+        "timestamp": view.at.wall.to_string(),
+        "uptimeSeconds": view.at.wall.duration_since(view.started).as_secs(),
+        "version": env!("CARGO_PKG_VERSION"),
+        "checks": checks,
+        "business": business,
+        "performance": performance,
+        "skipped": view.skipped.iter().map(|one| json!({ "check": &*one.name, "section": one.section, "reason": one.why })).collect::<Vec<_>>(),
+        "notMeasured": not_measured,
+    })
+}
+
+fn of_section<'a>(view: &'a View, section: &'a str) -> impl Iterator<Item = &'a CheckView> {
+    view.checks.iter().map(|check| &**check).filter(move |check| check.check.section == section)
+}
+
+fn section_report(view: &View, section: &str, not_measured: &mut Map<String, Value>) -> Value {
+    let checks: Vec<&CheckView> = of_section(view, section).collect();
+    let skipped: Vec<&str> =
+        view.skipped.iter().filter(|one| one.section == section).map(|one| one.why.as_str()).collect();
+    let status = checks.iter().map(|check| check.status()).max();
+    let slowest = checks.iter().filter_map(|check| check.last.as_ref()).map(|last| last.run.took).max();
+    if checks.is_empty() {
+        let why = match skipped.first() {
+            Some(why) => format!("skipped: {why}"),
+            None => "no check is defined for it".to_owned(),
+        };
+        not_measured.insert(format!("checks.{section}"), why.into());
+    }
+    let mut report = json!({
+        "status": status.unwrap_or(Status::Unknown),
+        "responseTime": slowest.map(|took| milliseconds(took.as_secs_f64())),
+        "checks": checks.iter().map(|check| check_report(view, check)).collect::<Vec<_>>(),
+    });
+    if section == "database" {
+        report["connectionPool"] = pool(&checks, not_measured);
+    }
+    report
+}
+
+fn check_report(view: &View, check: &CheckView) -> Value {
+    let reason = check.last.as_ref().and_then(|last| last.run.outcome.reason());
+    json!({
+        "name": &*check.check.name,
+        "title": check.check.title,
+        "status": check.status(),
+        "since": check.since.map(|at| at.to_string()),
+        "lastRun": check.last.as_ref().map(|last| last.at.to_string()),
+        "responseTime": check.last.as_ref().map(|last| milliseconds(last.run.took.as_secs_f64())),
+        "class": reason.map(|fault| fault.class),
+        "reason": match (&check.last, reason) {
+            (None, _) => Some("it has not run yet"),
+            (_, fault) => fault.map(|fault| fault.text.as_str()),
+        },
+        "explainedBy": view.explained_by(check).map(|parent| &*parent.check.name),
+    })
+}
+
+fn pool(checks: &[&CheckView], not_measured: &mut Map<String, Value>) -> Value {
+    let mut pool = Map::new();
+    for (name, measure) in POOL {
+        if let Some(value) = checks.iter().find_map(|check| check.measure(measure)) {
+            pool.insert(name.to_owned(), number(value));
+        }
+    }
+    if pool.is_empty() {
+        let why = "no check of the database yields connection numbers yet";
+        not_measured.insert("checks.database.connectionPool".to_owned(), why.into());
+        return Value::Null;
+    }
+    pool.into()
+}
+
+fn business(view: &View, not_measured: &mut Map<String, Value>) -> Value {
+    let mut business = Map::new();
+    for (name, measure) in BUSINESS {
+        let value = view.checks.iter().find_map(|check| check.measure(measure));
+        if value.is_none() {
+            let why = match name {
+                "activeCart" => "carts live in the browser; they are known when the shop sends events",
+                _ => "no check has yielded it yet",
+            };
+            not_measured.insert(format!("business.{name}"), why.into());
+        }
+        business.insert(name.to_owned(), value.map_or(Value::Null, number));
+    }
+    business.into()
+}
+
+/// From the checks of the site over five minutes, until the shop sends its own requests.
+fn performance(view: &View, not_measured: &mut Map<String, Value>) -> Value {
+    let site: Vec<&CheckView> = of_section(view, "site").collect();
+    let (mut weighted, mut runs, mut failed) = (0.0, 0, 0);
+    for window in site.iter().map(|check| &check.windows[0]) {
+        let known = window.counts.known();
+        weighted += window.mean_seconds.unwrap_or_default() * known as f64;
+        runs += known;
+        failed += window.counts.failed;
+    }
+    let mean = (runs > 0).then(|| milliseconds(weighted / runs as f64));
+    let error_rate = (runs > 0).then(|| failed as f64 / runs as f64);
+    if runs == 0 {
+        let why = "no check of the section `site` has run in the last five minutes";
+        not_measured.insert("performance.avgResponseTime".to_owned(), why.into());
+        not_measured.insert("performance.errorRate".to_owned(), why.into());
+    }
+    let why = "requests of customers are known when the shop sends spans or events";
+    not_measured.insert("performance.throughput".to_owned(), why.into());
+    json!({
+        "avgResponseTime": mean,
+        "errorRate": error_rate,
+        "throughput": null,
+        "source": if runs > 0 { Some("checks") } else { None },
+        "window": "5m",
+        "runs": runs,
+    })
+}
+
+/// Whole numbers without a point.
+fn number(value: f64) -> Value {
+    if value.fract() == 0.0 && value.abs() < 9e15 { json!(value as i64) } else { json!(value) }
+}
+
+/// Milliseconds with microseconds behind the point.
+fn milliseconds(seconds: f64) -> f64 {
+    (seconds * 1e6).round() / 1e3
+}

@@ -1,0 +1,125 @@
+//! What is served over HTTP. The only place (with the demo) that knows the web framework.
+//!
+//! Nothing here can hold the agent up: connections, headers and their time are bounded, bodies are
+//! refused, and every answer is made from a view that is shared.
+
+mod health;
+mod server;
+
+use crate::app::{Eyes, own};
+use crate::export::Exposition;
+use crate::export::exposition::Format;
+use crate::outcome::Status;
+use crate::view::View;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::get;
+use futures_util::stream;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+pub use server::{Server, bind};
+
+/// Scrapes at the same time; more are refused. Each holds one view and one piece of text.
+const SCRAPES_MAX: usize = 8;
+
+#[derive(Clone)]
+struct Shared {
+    eyes: Eyes,
+    scrapes: Arc<Semaphore>,
+}
+
+/// All pages of a running agent.
+pub fn router(eyes: Eyes) -> Router {
+    let shared = Shared { eyes, scrapes: Arc::new(Semaphore::new(SCRAPES_MAX)) };
+    Router::new()
+        .route("/", get(overview))
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(alive))
+        .route("/readyz", get(ready))
+        .route("/api/v1/health", get(report))
+        .with_state(shared)
+}
+
+async fn metrics(State(shared): State<Shared>, headers: HeaderMap) -> Response {
+    let Ok(place) = shared.scrapes.clone().try_acquire_owned() else {
+        own::request_refused();
+        return (StatusCode::SERVICE_UNAVAILABLE, "too many scrapes at the same time\n").into_response();
+    };
+    let Some(view) = shared.eyes.look().await else { return stuck() };
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let format = Format::negotiate(accept);
+    let exposition = Exposition::new(view, shared.eyes.own.render(), format);
+    let pieces = exposition.map(move |piece| {
+        let _held_until_the_last_piece = &place;
+        Ok::<_, std::convert::Infallible>(piece)
+    });
+    let kind = [(header::CONTENT_TYPE, format.content_type())];
+    (kind, Body::from_stream(stream::iter(pieces))).into_response()
+}
+
+/// The process and its loop.
+async fn alive(State(shared): State<Shared>) -> Response {
+    match shared.eyes.look().await {
+        Some(_) => "ok\n".into_response(),
+        None => stuck(),
+    }
+}
+
+/// Whether every check has run once.
+async fn ready(State(shared): State<Shared>) -> Response {
+    let Some(view) = shared.eyes.look().await else { return stuck() };
+    match view.waiting() {
+        0 => "ok\n".into_response(),
+        waiting => {
+            let text = format!("{waiting} of {} checks have not run yet\n", view.checks.len());
+            (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+        }
+    }
+}
+
+async fn report(State(shared): State<Shared>) -> Response {
+    match shared.eyes.look().await {
+        Some(view) => Json(health::report(&view)).into_response(),
+        None => stuck(),
+    }
+}
+
+async fn overview(State(shared): State<Shared>) -> Response {
+    match shared.eyes.look().await {
+        Some(view) => overview_text(&view).into_response(),
+        None => stuck(),
+    }
+}
+
+/// One line a check, the worst first: what is read with curl.
+fn overview_text(view: &View) -> String {
+    let mut checks: Vec<_> = view.checks.iter().collect();
+    checks.sort_by_key(|check| std::cmp::Reverse(check.status()));
+    let mut text = String::new();
+    for check in checks {
+        let status = match check.last {
+            Some(_) => check.status().as_str(),
+            None => "waiting",
+        };
+        let fault = check.last.as_ref().and_then(|last| last.run.outcome.reason());
+        let reason = fault.map(|fault| fault.text.as_str()).unwrap_or_default();
+        // Writing to a string can't fail.
+        let _ = writeln!(text, "{status:<9} {:<28} {reason}", check.check.name);
+    }
+    for skipped in view.skipped.iter() {
+        let _ = writeln!(text, "{:<9} {:<28} {}", "skipped", skipped.name, skipped.why);
+    }
+    let worst = view.checks.iter().map(|check| check.status()).max().unwrap_or(Status::Unknown);
+    let _ = writeln!(text, "\n{worst}: {} checks, {} skipped", view.checks.len(), view.skipped.len());
+    let _ = writeln!(text, "see also /metrics /api/v1/health /healthz /readyz");
+    text
+}
+
+fn stuck() -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, "the agent does not answer\n").into_response()
+}
