@@ -116,6 +116,6 @@ fn log(check: &Check, record: &Record, run: &Run) {
     if let Some(fault) = run.outcome.reason() {
         tracing::warn!(check = name, %status, before, class = %fault.class, reason = fault.text, "status changed");
     } else {
-        tracing::info!(check = name, %status, before, "status changed")
+        tracing::info!(check = name, %status, before, "status changed");
     }
 }

@@ -1,5 +1,6 @@
 //! Text in, checked values out: `checks/*.toml` and `atalaya.toml` become a [`plan::Plan`], or all their faults at once.
 
+pub mod check;
 pub mod definition;
 pub mod fault;
 mod graph;
@@ -8,5 +9,9 @@ pub mod read;
 pub mod text;
 pub mod value;
 
+#[cfg(test)]
+mod tests;
+
+pub use check::{Check, Limit, Skipped};
 pub use fault::{Fault, Place, Source};
-pub use plan::{Agent, Check, Files, Limit, Plan, Skipped, load};
+pub use plan::{Agent, Files, Plan, load};
