@@ -1,6 +1,6 @@
 //! One binary for everything that needs a real server or the real program.
 
 #![allow(clippy::disallowed_methods, reason = "tests measure real time")]
-#![allow(dead_code, reason = "support for the capabilities that come next")]
 
+mod run;
 mod support;

@@ -1,3 +1,7 @@
 //! What tests stand on: servers that are started when first needed and end with this process.
 
+pub mod agent;
+pub mod http;
+pub mod prometheus;
 pub mod server;
+pub mod target;

@@ -1,0 +1,117 @@
+//! The real program, running.
+
+use super::http::{self, Answer};
+use super::server::{Start, directory, start, wait_until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{Child, ExitStatus};
+
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_atalaya");
+
+/// `atalaya run` in a directory of its own, on a port that the system chose.
+pub struct Agent {
+    child: Child,
+    pub port: u16,
+    pub directory: PathBuf,
+}
+
+impl Agent {
+    /// Writes `checks/NAME.toml` for each (name, text) and starts.
+    pub fn start(name: &str, checks: &[(&str, &str)]) -> Agent {
+        Agent::start_with(name, checks, &[])
+    }
+
+    pub fn start_with(name: &str, checks: &[(&str, &str)], environment: &[(&str, String)]) -> Agent {
+        let directory = directory(name);
+        std::fs::create_dir_all(directory.join("checks")).expect("a folder");
+        for (name, text) in checks {
+            write_checks(&directory, name, text);
+        }
+        let child = start(Start {
+            program: PROGRAM,
+            args: ["run", "--listen", "127.0.0.1:0"].map(str::to_owned).to_vec(),
+            user: None,
+            directory: &directory,
+            environment: environment.to_vec(),
+        });
+        let mut agent = Agent { child, port: 0, directory };
+        wait_until("the agent to listen", Some(&agent.log_path()), || match agent.address() {
+            Some(port) => {
+                agent.port = port;
+                true
+            }
+            None => false,
+        });
+        agent
+    }
+
+    fn address(&self) -> Option<u16> {
+        let line = self.log().into_iter().find(|line| line["message"] == "watching")?;
+        line["address"].as_str()?.rsplit_once(':')?.1.parse().ok()
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.directory.join("atalaya.log")
+    }
+
+    /// The lines of the log, each a JSON object.
+    pub fn log(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.log_path()).unwrap_or_default();
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        http::get(self.port, path)
+    }
+
+    /// Series by name and labels, as they stand in the text format.
+    pub fn metrics(&self) -> BTreeMap<String, f64> {
+        let body = self.get("/metrics").body;
+        let series = body.lines().filter(|line| !line.starts_with('#'));
+        series
+            .filter_map(|line| line.rsplit_once(' '))
+            .map(|(series, value)| (series.to_owned(), value.parse().expect("a number")))
+            .collect()
+    }
+
+    /// The one series whose text begins so.
+    pub fn metric(&self, series: &str) -> Option<f64> {
+        self.metrics().iter().find(|(name, _)| name.starts_with(series)).map(|(_, value)| *value)
+    }
+
+    pub fn wait_for(&self, what: &str, mut ready: impl FnMut(&Agent) -> bool) {
+        wait_until(what, Some(&self.log_path()), || ready(self));
+    }
+
+    pub fn wait_until_ready(&self) {
+        self.wait_for("every check to have run once", |agent| agent.get("/readyz").status == 200);
+    }
+
+    pub fn write_checks(&self, name: &str, text: &str) {
+        write_checks(&self.directory, name, text);
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("a running agent");
+    }
+
+    /// SIGTERM, and how it ended.
+    pub fn stop(mut self) -> ExitStatus {
+        self.signal(Signal::SIGTERM);
+        self.child.wait().expect("a child")
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn write_checks(directory: &std::path::Path, name: &str, text: &str) {
+    std::fs::write(directory.join("checks").join(format!("{name}.toml")), text).expect("a file");
+}
