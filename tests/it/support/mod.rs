@@ -3,5 +3,6 @@
 pub mod agent;
 pub mod http;
 pub mod prometheus;
+pub mod probe;
 pub mod server;
 pub mod target;
