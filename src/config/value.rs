@@ -1,4 +1,4 @@
-//! The small values of the language: periods (`"15s"`) and bounds (`"> 0.80"`).
+//! The small values of the language: periods (`"15s"`), sizes (`"1MiB"`) and bounds (`"> 0.80"`).
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -52,6 +52,63 @@ impl JsonSchema for Period {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "pattern": "^[0-9]", "examples": ["500ms", "15s", "5m", "1h 30m"] })
+    }
+}
+
+/// A number of bytes, written with its unit: `"512KiB"`, `"1MiB"`. Never zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Size(u64);
+
+impl Size {
+    pub const fn from_bytes(bytes: u64) -> Size {
+        Size(bytes)
+    }
+
+    pub const fn bytes(self) -> u64 {
+        self.0
+    }
+}
+
+/// Largest first, so that a size is shown in the largest unit that divides it.
+const SIZES: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+
+impl TryFrom<String> for Size {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Size, String> {
+        let read = || {
+            let (number, factor) =
+                SIZES.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, factor)))?;
+            number.trim().parse::<u64>().ok()?.checked_mul(*factor).filter(|bytes| *bytes > 0)
+        };
+        read().map(Size).ok_or_else(|| {
+            format!("`{text}` is not a size such as \"500B\", \"64KiB\", \"1MiB\" or \"2GiB\"")
+        })
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (unit, factor) =
+            SIZES.iter().find(|(_, factor)| self.0.is_multiple_of(*factor)).unwrap_or(&("B", 1));
+        write!(f, "{}{unit}", self.0 / factor)
+    }
+}
+
+impl JsonSchema for Size {
+    fn schema_name() -> Cow<'static, str> {
+        "Size".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string", "pattern": "^[0-9]+ *(B|KiB|MiB|GiB)$", "examples": ["64KiB", "1MiB"]
+        })
     }
 }
 
@@ -192,6 +249,17 @@ mod tests {
         check("!= 0", -1.0, 0.0);
         check("== 1e3", 1000.0, 1.0);
         check("< -2.5", -3.0, -2.5);
+    }
+
+    #[test]
+    fn sizes_are_read_and_shown_in_their_unit() {
+        let size = |text: &str| Size::try_from(text.to_owned());
+        assert_eq!(size("1MiB").map(Size::bytes), Ok(1_048_576));
+        assert_eq!(size("1536 KiB").map(|size| size.to_string()), Ok("1536KiB".to_owned()));
+        assert_eq!(size("2048KiB").map(|size| size.to_string()), Ok("2MiB".to_owned()));
+        for wrong in ["", "5", "0B", "1MB", "-1KiB", "1.5MiB", "99999999999GiB"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]
