@@ -1,7 +1,19 @@
-//! What all probes share of the network: trusted roots, one HTTP client for the vendors' APIs.
+//! What all probes share of the network: names to addresses, connections, TLS, and one HTTP client for
+//! the vendors' APIs.
 
-use rustls::{ClientConfig, RootCertStore};
+pub mod certificate;
+pub mod connect;
+pub mod resolve;
+pub mod stream;
+pub mod target;
+pub mod tls;
+
+use certificate::Verifier;
+use resolve::Resolver;
+use rustls::ClientConfig;
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use std::sync::Arc;
+use tls::{Alpn, Shared};
 
 /// Built once per process and handed to every probe that is built.
 pub struct Net {
@@ -9,34 +21,34 @@ pub struct Net {
     pub tls: Arc<ClientConfig>,
     /// For the vendors' APIs. Follows no redirect; each call sets its own deadline.
     pub api: reqwest::Client,
+    /// Names to addresses, as this machine is told to find them.
+    pub resolver: Resolver,
+    /// For the probes that look at TLS itself: never resumes a session, so that each run sees the
+    /// whole handshake and the certificate of today.
+    pub(super) shared: Shared,
 }
 
 impl Net {
     pub fn new() -> Result<Net, String> {
-        let tls = Arc::new(client_config(roots())?);
+        let verifier = tls::verifier(tls::system_roots())?;
+        let tls = Arc::new(client_config(verifier.clone())?);
         let api = reqwest::Client::builder()
             .tls_backend_preconfigured((*tls).clone())
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("atalaya/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| format!("can't build the HTTP client: {error}"))?;
-        Ok(Net { tls, api })
+        let honest = tls::config(Verifier::strict(verifier), None)?;
+        Ok(Net { tls, api, resolver: Resolver::new(), shared: Shared::new(honest) })
+    }
+
+    pub(super) fn client_config(&self, alpn: Alpn) -> Arc<ClientConfig> {
+        self.shared.get(alpn)
     }
 }
 
-fn roots() -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    roots
-}
-
-fn client_config(roots: RootCertStore) -> Result<ClientConfig, String> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| format!("can't set up TLS: {error}"))?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
+fn client_config(verifier: Arc<WebPkiServerVerifier>) -> Result<ClientConfig, String> {
+    let mut config = tls::config(Verifier::strict(verifier), None)?;
+    config.resumption = Resumption::default();
+    Ok(config)
 }
