@@ -4,6 +4,8 @@
 //! fills the holes of its texts and gives a [`Run`]. A new kind is one file and three lines here:
 //! `mod`, the variant (its name is its name in the file), the arm in [`Probe::kind`].
 
+pub mod expect;
+pub mod http;
 pub mod net;
 pub mod tcp;
 
@@ -28,6 +30,7 @@ use tokio::time::Instant;
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Probe {
+    Http(Box<http::Http>),
     Tcp(tcp::Tcp),
 }
 
@@ -35,6 +38,7 @@ impl Probe {
     /// The one match: from the table of the file to what the kind can do.
     pub fn kind(&self) -> &dyn Kind {
         match self {
+            Probe::Http(kind) => &**kind,
             Probe::Tcp(kind) => kind,
         }
     }

@@ -3,4 +3,5 @@
 #![allow(clippy::disallowed_methods, reason = "tests measure real time")]
 
 mod run;
+mod http;
 mod support;

@@ -6,3 +6,4 @@ pub mod prometheus;
 pub mod probe;
 pub mod server;
 pub mod target;
+pub mod web;

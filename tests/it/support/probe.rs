@@ -36,7 +36,7 @@ pub fn build(toml: &str, variables: &[(&str, &str)]) -> Result<Box<dyn Run>, Fou
     let definition: Definition = toml::from_str(toml).unwrap_or_else(|error| panic!("{toml}\n{error}"));
     let variables = Variables::new(variables.iter().copied(), |path| std::fs::read_to_string(path));
     let net = Arc::new(Net::new().expect("a network"));
-    let every = Duration::from_secs(60);
+    let every = Duration::from_mins(1);
     let mut build =
         Build { variables: &variables, every, timeout: TIMEOUT, net: &net, found: Found::default() };
     let run = definition.probe.kind().build(&mut build);
