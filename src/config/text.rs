@@ -96,6 +96,20 @@ impl Text {
             })
     }
 
+    /// What the environment and files put into the holes, each beside its hole as written (`${NAME}`).
+    /// For whoever must keep these values out of what others print. Defaults stand in the file: no secret.
+    pub fn fillings(&self, variables: &Variables) -> Vec<(String, SecretString)> {
+        let filling = |part: &Part| match part {
+            Part::Literal(_) => None,
+            Part::Variable { name, .. } => Some((format!("${{{name}}}"), variables.get(name)?.to_owned())),
+            Part::File(path) => {
+                let content = (variables.read)(Path::new(path)).ok()?;
+                Some((format!("${{file:{path}}}"), content.trim_end_matches(['\r', '\n']).to_owned()))
+            }
+        };
+        self.parts.iter().filter_map(filling).map(|(hole, value)| (hole, SecretString::from(value))).collect()
+    }
+
     /// Fills the holes. All that is missing is said, not the first only.
     pub fn resolve(&self, variables: &Variables) -> Result<SecretString, Vec<Unresolved>> {
         let mut filled = String::new();

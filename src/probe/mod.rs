@@ -6,6 +6,7 @@
 
 pub mod expect;
 pub mod http;
+pub mod command;
 pub mod net;
 pub mod tcp;
 
@@ -31,6 +32,7 @@ use tokio::time::Instant;
 #[serde(rename_all = "snake_case")]
 pub enum Probe {
     Http(Box<http::Http>),
+    Command(command::Command),
     Tcp(tcp::Tcp),
 }
 
@@ -39,6 +41,7 @@ impl Probe {
     pub fn kind(&self) -> &dyn Kind {
         match self {
             Probe::Http(kind) => &**kind,
+            Probe::Command(kind) => kind,
             Probe::Tcp(kind) => kind,
         }
     }
