@@ -4,6 +4,7 @@ pub mod agent;
 pub mod http;
 pub mod prometheus;
 pub mod probe;
+pub mod judge;
 pub mod server;
 pub mod target;
 pub mod web;
