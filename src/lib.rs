@@ -6,6 +6,7 @@ pub mod clock;
 pub mod config;
 pub mod export;
 pub mod judge;
+pub mod once;
 pub mod outcome;
 pub mod plain;
 pub mod probe;

@@ -5,4 +5,5 @@
 mod command;
 mod run;
 mod http;
+mod once;
 mod support;
