@@ -1,5 +1,6 @@
 //! The command line: one file per command, exit codes as documented constants.
 
+mod check;
 mod run;
 mod schema;
 mod validate;
@@ -13,22 +14,13 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// How the program ends.
+/// How the program ends. `atalaya check` ends with the verdict, in the codes of the monitoring-plugins.
 pub mod exit {
-    /// All is well.
-    pub const OK: u8 = 0;
-    /// A check is degraded.
-    pub const DEGRADED: u8 = 1;
-    /// A check has failed.
-    pub const FAILED: u8 = 2;
-    /// A check is unknown, or nothing was checked.
-    pub const UNKNOWN: u8 = 3;
-    /// The output could not be written (sysexits `EX_IOERR`).
+    pub use crate::once::exit::OK;
+    /// The output could not be written (`EX_IOERR` of sysexits.h).
     pub const OUTPUT: u8 = 74;
-    /// The definitions are wrong, or a port is taken (sysexits `EX_CONFIG`).
-    pub const CONFIG: u8 = 78;
-    /// Ended by Ctrl-C.
-    pub const INTERRUPTED: u8 = 130;
+    /// The definitions are wrong, or a port is taken (`EX_CONFIG` of sysexits.h).
+    pub const CONFIGURATION: u8 = 78;
 }
 
 /// A watchtower for online shops: checks everything a shop stands on and says what is wrong, with the evidence.
@@ -43,6 +35,8 @@ struct Cli {
 enum Command {
     /// Watch: run every check on its schedule and serve what is known
     Run(run::Options),
+    /// Run checks once and end with a verdict: 0 ok, 1 degraded, 2 failed, 3 unknown or nothing checked
+    Check(check::Options),
     /// Tell everything that is wrong with the definitions, without running any
     Validate(validate::Options),
     /// Print the JSON Schema of the definitions, for editors
@@ -83,14 +77,14 @@ fn load(origin: &Origin, variables: &Variables, net: &Arc<Net>) -> Result<Plan, 
         for one in unreadable {
             anstream::eprintln!("{}: {one}", error_word());
         }
-        exit::CONFIG
+        exit::CONFIGURATION
     })?;
     config::load(&files, variables, net).map_err(|faults| {
         for fault in &faults {
             anstream::eprintln!("{}: {fault}", error_word());
         }
         anstream::eprintln!("{} faults; nothing was started", faults.len());
-        exit::CONFIG
+        exit::CONFIGURATION
     })
 }
 
@@ -102,7 +96,7 @@ fn error_word() -> impl std::fmt::Display {
 /// Tells a fault of the user's world and gives the exit code for it.
 fn fail(text: impl std::fmt::Display) -> u8 {
     anstream::eprintln!("{}: {text}", error_word());
-    exit::CONFIG
+    exit::CONFIGURATION
 }
 
 /// Parses the command line and does what it says.
@@ -114,6 +108,7 @@ pub fn main() -> u8 {
     match cli.command {
         Command::Schema => schema::main(),
         Command::Validate(options) => validate::main(&options),
+        Command::Check(options) => with_runtime(check::main(options)),
         Command::Run(options) => with_runtime(run::main(options)),
     }
 }

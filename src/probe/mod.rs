@@ -4,9 +4,9 @@
 //! fills the holes of its texts and gives a [`Run`]. A new kind is one file and three lines here:
 //! `mod`, the variant (its name is its name in the file), the arm in [`Probe::kind`].
 
+pub mod command;
 pub mod expect;
 pub mod http;
-pub mod command;
 pub mod net;
 pub mod tcp;
 

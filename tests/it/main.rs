@@ -3,7 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests measure real time")]
 
 mod command;
-mod run;
 mod http;
 mod once;
+mod run;
 mod support;

@@ -2,9 +2,9 @@
 
 pub mod agent;
 pub mod http;
-pub mod prometheus;
-pub mod probe;
 pub mod judge;
+pub mod probe;
+pub mod prometheus;
 pub mod server;
 pub mod target;
 pub mod web;
