@@ -6,4 +6,5 @@ mod command;
 mod http;
 mod once;
 mod run;
+mod database;
 mod support;

@@ -3,6 +3,8 @@
 pub mod agent;
 pub mod http;
 pub mod judge;
+pub mod pgbouncer;
+pub mod postgres;
 pub mod probe;
 pub mod prometheus;
 pub mod server;
