@@ -7,6 +7,7 @@
 pub mod command;
 pub mod expect;
 pub mod http;
+pub mod database;
 pub mod net;
 pub mod tcp;
 
@@ -34,6 +35,8 @@ pub enum Probe {
     Http(Box<http::Http>),
     Command(command::Command),
     Tcp(tcp::Tcp),
+    Postgres(database::postgres::Postgres),
+    Sql(database::sql::Sql),
 }
 
 impl Probe {
@@ -43,6 +46,8 @@ impl Probe {
             Probe::Http(kind) => &**kind,
             Probe::Command(kind) => kind,
             Probe::Tcp(kind) => kind,
+            Probe::Postgres(kind) => kind,
+            Probe::Sql(kind) => kind,
         }
     }
 }

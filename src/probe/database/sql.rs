@@ -1,0 +1,211 @@
+//! `sql`: a question about the business, asked of the shop's own tables.
+
+use super::address::{Address, Server};
+use super::answer::{Empty, Label, Reading};
+use super::cell::Table;
+use super::session::Session;
+use super::template::{self, Moment, Template};
+use super::token::Dialect;
+use super::{fault, sqlite};
+use crate::config::text::Text;
+use crate::config::value::Period;
+use crate::outcome::{Fault, Outcome};
+use crate::probe::{Build, Context, Kind, MeasureInfo, Run, Running};
+use jiff::tz::TimeZone;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// Asks one question of a PostgreSQL or SQLite database; each column of the answer is a measure.
+///
+/// The query reads only, in a transaction with deadlines. Times are placeholders that the agent fills from its clock:
+/// `$now`, `$ago_15m` (any number and s, m, h or d), `$from` and `$to` (the window to count in), `$start_of_hour`,
+/// `$start_of_day`.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Sql {
+    /// `postgresql://user:password@host:5432/database`, also through a pooler and with Prisma's parameters, or
+    /// `sqlite:/path/to/file`.
+    url: Text,
+    /// A file with certificates (PEM) to trust beside the system's; without `sslmode` in the address it means `verify-full`.
+    ca: Option<Text>,
+    /// One `select`. Each column of its answer is a measure named by its alias: numbers, booleans (0 or 1),
+    /// intervals (seconds), times (Unix seconds; their age where the alias ends in `_age_seconds`).
+    query: Text,
+    /// Columns that are labels of the measures. With them the answer may have many rows, without them one.
+    #[serde(default)]
+    labels: Vec<Label>,
+    /// The most rows that an answer with labels may have, at most 1000. More is `unknown`, not a part of the truth.
+    #[serde(default = "rows_max_default")]
+    rows_max: u16,
+    /// What no row, or a row of nothing but null, means.
+    #[serde(default)]
+    empty: Empty,
+    /// How far before `$to` the time `$from` is; as long as from one run to the next unless given.
+    window: Option<Period>,
+    /// Where hours and days begin: an IANA name such as `America/Los_Angeles`. UTC unless given.
+    time_zone: Option<Zone>,
+}
+
+fn rows_max_default() -> u16 {
+    100
+}
+
+/// Each row is as many series as it has measures; past this it is a report and not a check.
+const ROWS_MAX: u16 = 1_000;
+
+/// A time zone by its IANA name.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Zone(TimeZone);
+
+impl TryFrom<String> for Zone {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Zone, String> {
+        let zone = TimeZone::get(&name);
+        zone.map(Zone)
+            .map_err(|_| format!("`{name}` is not a time zone such as \"Europe/Berlin\" or \"UTC\""))
+    }
+}
+
+impl JsonSchema for Zone {
+    fn schema_name() -> Cow<'static, str> {
+        "Zone".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "examples": ["UTC", "America/Los_Angeles", "Europe/Berlin"] })
+    }
+}
+
+struct Question {
+    address: Address,
+    template: Template,
+    labels: Vec<Label>,
+    rows_max: usize,
+    empty: Empty,
+    window: Duration,
+    zone: TimeZone,
+}
+
+impl Kind for Sql {
+    fn name(&self) -> &'static str {
+        "sql"
+    }
+
+    fn measures(&self) -> &'static [MeasureInfo] {
+        &[]
+    }
+
+    fn may_yield(&self, measure: &str) -> bool {
+        template::names(self.query.raw(), measure) && !self.labels.iter().any(|label| label.is(measure))
+    }
+
+    fn build(&self, build: &mut Build<'_>) -> Option<Box<dyn Run>> {
+        let address = super::address(build, "url", &self.url, self.ca.as_ref());
+        let query = build.text("query", &self.query);
+        if !(1..=ROWS_MAX).contains(&self.rows_max) {
+            build.fault("rows_max", format!("`{}` is not between 1 and {ROWS_MAX}", self.rows_max));
+        }
+        let (address, query) = (address?, query?);
+        let dialect = match &address {
+            Address::Postgres(_) => Dialect::Postgres,
+            Address::Sqlite(_) => Dialect::Sqlite,
+        };
+        let template = match Template::parse(&query, dialect) {
+            Ok(template) => template,
+            Err(faults) => {
+                for template::Wrong { text, hint } in faults {
+                    match hint {
+                        Some(hint) => build.fault_with_hint("query", text, hint),
+                        None => build.fault("query", text),
+                    }
+                }
+                return None;
+            }
+        };
+        self.refuse_what_has_no_effect(&template, build)?;
+        Some(Box::new(Question {
+            address,
+            template,
+            labels: self.labels.clone(),
+            rows_max: usize::from(self.rows_max),
+            empty: self.empty,
+            window: self.window.map_or(build.every, Period::get),
+            zone: self.time_zone.as_ref().map_or(TimeZone::UTC, |zone| zone.0.clone()),
+        }))
+    }
+}
+
+impl Sql {
+    /// A key that does nothing is a slip: what it was meant to do is not done.
+    fn refuse_what_has_no_effect(&self, template: &Template, build: &mut Build<'_>) -> Option<()> {
+        let window = self.window.is_some() && !template.has_window();
+        if window {
+            build.fault("window", "the query has no `$from` and `$to`, so a window has no effect");
+        }
+        let zone = self.time_zone.is_some() && !template.has_zone();
+        if zone {
+            let text =
+                "the query has no `$start_of_day` and no `$start_of_hour`, so a time zone has no effect";
+            build.fault("time_zone", text);
+        }
+        (!window && !zone && (1..=ROWS_MAX).contains(&self.rows_max)).then_some(())
+    }
+}
+
+impl Run for Question {
+    fn run<'a>(&'a self, cx: &'a Context) -> Running<'a> {
+        Box::pin(async {
+            match self.ask(cx).await {
+                Ok(outcome) => outcome,
+                Err(fault) => fault.into(),
+            }
+        })
+    }
+}
+
+impl Question {
+    async fn ask(&self, cx: &Context) -> Result<Outcome, Fault> {
+        let moment = Moment { now: cx.now, window: self.window, zone: self.zone.clone() };
+        let sql = self.template.fill(&moment);
+        let mut reading = Reading {
+            labels: &self.labels,
+            empty: self.empty,
+            rows_max: self.rows_max,
+            dialect: Dialect::Postgres,
+            now: cx.now,
+        };
+        let table = match &self.address {
+            Address::Postgres(server) => ask_postgres(server, cx, &sql, reading.rows_fetched()).await?,
+            Address::Sqlite(path) => {
+                reading.dialect = Dialect::Sqlite;
+                sqlite::read(path, cx, sql, reading.rows_fetched()).await?
+            }
+        };
+        Ok(reading.read(&table))
+    }
+}
+
+/// Through a cursor, so that a query with too many rows costs the server no more than those that are looked at, and
+/// nothing but a query that reads can stand there. It is planned for all rows, as it would be without one.
+async fn ask_postgres(server: &Server, cx: &Context, sql: &str, rows_max: usize) -> Result<Table, Fault> {
+    let mut session = Session::open(server, cx).await?;
+    cx.phase("query");
+    let statements = format!(
+        "set local cursor_tuple_fraction = 1;\ndeclare atalaya_check no scroll cursor for\n{sql}\n;\n\
+         fetch {} from atalaya_check",
+        rows_max + 1,
+    );
+    let tables = session.read(cx, server.schema.as_deref(), &statements, rows_max).await;
+    cx.phase_end();
+    // After an error the connection is as good as before: the transaction ended with the message.
+    session.close().await;
+    tables.map(|mut tables| tables.pop().unwrap_or_default()).map_err(|error| fault::asking(&error))
+}

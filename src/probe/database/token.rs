@@ -1,0 +1,173 @@
+//! SQL cut into the pieces that matter to a watcher: what is a literal or a comment and must be left as it is, what
+//! is a name, what is a placeholder, where a statement ends.
+//!
+//! It knows as much of the grammars of PostgreSQL and SQLite as is needed to never take a piece of a
+//! literal for code, and no more.
+
+/// Whose rules apply where the two differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    Postgres,
+    Sqlite,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Spaces and comments.
+    Blank,
+    /// `'…'`, `$$…$$`, a number.
+    Literal,
+    /// A keyword or a name as it stands.
+    Word,
+    /// `"…"`, and in SQLite also `` `…` `` and `[…]`.
+    Quoted,
+    /// `$word`.
+    Placeholder,
+    /// `?`, `?1`, `:name`, `@name`: SQLite would silently take it for NULL.
+    Binding,
+    Semicolon,
+    Other,
+}
+
+/// A piece and its text. The texts of all pieces together are the SQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Token<'a> {
+    pub kind: Kind,
+    pub text: &'a str,
+}
+
+/// The pieces of `sql`; `Err` names what was begun and never ended.
+pub fn tokens(sql: &str, dialect: Dialect) -> Result<Vec<Token<'_>>, &'static str> {
+    let mut tokens = Vec::new();
+    let mut rest = sql;
+    while let Some(first) = rest.chars().next() {
+        let (kind, length) = next(rest, first, dialect)?;
+        let (text, after) = rest.split_at(length);
+        tokens.push(Token { kind, text });
+        rest = after;
+    }
+    Ok(tokens)
+}
+
+/// The kind and the length of the piece that `rest` begins with.
+fn next(rest: &str, first: char, dialect: Dialect) -> Result<(Kind, usize), &'static str> {
+    let sqlite = dialect == Dialect::Sqlite;
+    Ok(match first {
+        c if c.is_whitespace() => (Kind::Blank, length_while(rest, char::is_whitespace)),
+        '-' if rest.starts_with("--") => (Kind::Blank, rest.find('\n').unwrap_or(rest.len())),
+        '/' if rest.starts_with("/*") => (Kind::Blank, comment(rest, !sqlite)?),
+        '\'' => (Kind::Literal, quoted(rest, '\'', false).ok_or("a `'` is never closed")?),
+        'e' | 'E' if !sqlite && rest[1..].starts_with('\'') => {
+            (Kind::Literal, 1 + quoted(&rest[1..], '\'', true).ok_or("a `'` is never closed")?)
+        }
+        '"' => (Kind::Quoted, quoted(rest, '"', false).ok_or("a `\"` is never closed")?),
+        '`' if sqlite => (Kind::Quoted, quoted(rest, '`', false).ok_or("a `` ` `` is never closed")?),
+        '[' if sqlite => (Kind::Quoted, rest.find(']').ok_or("a `[` is never closed")? + 1),
+        '$' => dollar(rest, sqlite)?,
+        ':' if rest.starts_with("::") => (Kind::Other, 2),
+        '?' | ':' | '@' if sqlite => (Kind::Binding, 1 + length_while(&rest[1..], is_word)),
+        ';' => (Kind::Semicolon, 1),
+        c if c.is_ascii_digit() => (Kind::Literal, length_while(rest, |c| is_word(c) || c == '.')),
+        c if is_word(c) => (Kind::Word, length_while(rest, |c| is_word(c) || c == '$')),
+        c => (Kind::Other, c.len_utf8()),
+    })
+}
+
+/// `$word`, or in PostgreSQL a literal between two `$tag$`.
+fn dollar(rest: &str, sqlite: bool) -> Result<(Kind, usize), &'static str> {
+    let word = 1 + length_while(&rest[1..], is_word);
+    if !sqlite && rest[word..].starts_with('$') {
+        let tag = &rest[..=word];
+        let end = rest[tag.len()..].find(tag).ok_or("a `$…$` is never closed")?;
+        return Ok((Kind::Literal, end + 2 * tag.len()));
+    }
+    Ok(if word == 1 { (Kind::Other, 1) } else { (Kind::Placeholder, word) })
+}
+
+/// The length of a quoted piece, in which a doubled quote is one; with `escapes` also a backslash and what follows.
+fn quoted(rest: &str, quote: char, escapes: bool) -> Option<usize> {
+    let mut characters = rest.char_indices().skip(1).peekable();
+    while let Some((at, c)) = characters.next() {
+        if escapes && c == '\\' {
+            characters.next();
+        } else if c == quote && characters.next_if(|(_, next)| *next == quote).is_none() {
+            return Some(at + 1);
+        }
+    }
+    None
+}
+
+/// The length of a comment. PostgreSQL nests them, SQLite doesn't.
+fn comment(rest: &str, nests: bool) -> Result<usize, &'static str> {
+    let mut depth = 1;
+    let mut at = 2;
+    while depth > 0 {
+        let end = rest[at..].find("*/").ok_or("a `/*` is never closed")?;
+        let begin = rest[at..].find("/*").filter(|begin| nests && *begin < end);
+        (depth, at) = begin.map_or((depth - 1, at + end + 2), |begin| (depth + 1, at + begin + 2));
+    }
+    Ok(at)
+}
+
+fn length_while(text: &str, holds: impl Fn(char) -> bool) -> usize {
+    text.find(|c| !holds(c)).unwrap_or(text.len())
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The pieces that are no blanks, as `kind:text`.
+    fn check(sql: &str, dialect: Dialect, expected: &str) {
+        let found = match tokens(sql, dialect) {
+            Ok(tokens) => {
+                let tokens = tokens.iter().filter(|token| token.kind != Kind::Blank);
+                tokens.map(|token| format!("{:?}:{}", token.kind, token.text)).collect::<Vec<_>>().join(" ")
+            }
+            Err(error) => error.to_owned(),
+        };
+        assert_eq!(found, expected, "{sql}");
+    }
+
+    #[test]
+    fn literals_and_comments_are_never_code() {
+        use Dialect::{Postgres, Sqlite};
+        check("a'$now;''$x'b", Postgres, "Word:a Literal:'$now;''$x' Word:b");
+        check("E'it\\'s $now' $now", Postgres, "Literal:E'it\\'s $now' Placeholder:$now");
+        check("'a\\' $now", Postgres, "Literal:'a\\' Placeholder:$now");
+        check("-- $now; '\n$to", Postgres, "Placeholder:$to");
+        check("/* /* ' */ $now; */ $to", Postgres, "Placeholder:$to");
+        check("/* /* ' */ $now", Sqlite, "Placeholder:$now");
+        check("$$ $now; $$ $a$ $$ ; $a$ x", Postgres, "Literal:$$ $now; $$ Literal:$a$ $$ ; $a$ Word:x");
+        check("\"a\"\"$now\" as b$c", Postgres, "Quoted:\"a\"\"$now\" Word:as Word:b$c");
+        check("[a;$b] `c;` a[1]", Sqlite, "Quoted:[a;$b] Quoted:`c;` Word:a Quoted:[1]");
+        check("a[1]::int ? b", Postgres, "Word:a Other:[ Literal:1 Other:] Other::: Word:int Other:? Word:b");
+        check("?1 :now @x", Sqlite, "Binding:?1 Binding::now Binding:@x");
+        check("1.5e3;", Postgres, "Literal:1.5e3 Semicolon:;");
+    }
+
+    #[test]
+    fn what_is_never_closed_is_said() {
+        use Dialect::{Postgres, Sqlite};
+        check("select 'a", Postgres, "a `'` is never closed");
+        check("select \"a", Postgres, "a `\"` is never closed");
+        check("select /* /* */", Postgres, "a `/*` is never closed");
+        check("select $a$ $b$", Postgres, "a `$…$` is never closed");
+        check("select [a", Sqlite, "a `[` is never closed");
+    }
+
+    proptest! {
+        #[test]
+        fn no_piece_is_lost(sql in "[a-z$'\"/*;\\-\\[\\] ?:é\\\\]{0,40}", sqlite: bool) {
+            let dialect = if sqlite { Dialect::Sqlite } else { Dialect::Postgres };
+            if let Ok(tokens) = tokens(&sql, dialect) {
+                prop_assert_eq!(tokens.iter().map(|token| token.text).collect::<String>(), sql);
+            }
+        }
+    }
+}
