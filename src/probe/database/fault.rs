@@ -33,7 +33,7 @@ const ROLE: &str = "check user and password in the address";
 const NEED_TLS: &str = "write `sslmode=require` in the address";
 
 /// The first that fits is taken. Of poolers: pgbouncer's by its words (code 08P01), Supavisor's by the word in parentheses.
-const RULES: [Rule; 43] = [
+const RULES: [Rule; 45] = [
     failed("08", "query_wait_timeout", Quota, EXHAUSTED),
     failed(
         "08",
@@ -43,6 +43,9 @@ const RULES: [Rule; 43] = [
     ),
     failed("08", "login has been failing", Connect, LOGIN_BEHIND),
     failed("08", "no such database", Assertion, "check the database's name in the address"),
+    // What the server behind it said, pgbouncer passes on without the server's code.
+    failed("08", "does not exist", Assertion, "check role and database in the address"),
+    failed("08", "too many", Quota, "the server behind the pooler has no connection left"),
     failed("08", "no such user", Auth, ROLE),
     failed("08", "authentication failed", Auth, ROLE),
     failed("08", "SSL required", Tls, NEED_TLS),
@@ -136,6 +139,8 @@ pub fn connecting(server: &Server, error: &sqlx::Error) -> Fault {
             ),
             None => Fault::failed(Tls, format!("no TLS with {place}: {error}")),
         },
+        // The answer to the question for TLS was no byte at all, which sqlx takes for a zero.
+        sqlx::Error::Protocol(text) if text.contains("SSLRequest: 0x00") => closed(&place),
         sqlx::Error::Protocol(_) => Fault::failed(
             Protocol,
             format!("what answers at {place} does not speak PostgreSQL's protocol; check host and port"),
@@ -231,14 +236,16 @@ fn io(place: &str, error: &std::io::Error) -> Fault {
         ErrorKind::NotFound => {
             Fault::failed(Connect, format!("there is no socket for {place}: no server listens there"))
         }
-        ErrorKind::UnexpectedEof => {
-            Fault::failed(Connect, format!("{place} closed the connection before the login was done"))
-        }
+        ErrorKind::UnexpectedEof => closed(place),
         _ if text.starts_with("failed to lookup address") || text.contains("could not resolve") => {
             Fault::failed(Class::Dns, format!("the name in {place} can't be resolved: {text}"))
         }
         _ => Fault::failed(Connect, format!("no connection to {place}: {text}")),
     }
+}
+
+fn closed(place: &str) -> Fault {
+    Fault::failed(Connect, format!("{place} closed the connection before the login was done"))
 }
 
 fn tls(place: &str, error: &rustls::Error) -> Fault {

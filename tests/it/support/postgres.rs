@@ -4,7 +4,7 @@
 //! `pg_stat_statements` loaded. The `psql` that comes with it is the second client: what it shows is
 //! not seen through our own eyes.
 
-use super::server::{self, Start, directory, free_port, is_root, listens, wait_until};
+use super::server::{self, Start, directory, free_port, is_root, wait_until};
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ impl Server {
         let mut args = vec!["-D".to_owned(), directory.join("data").display().to_string()];
         let usual = [
             ("port", port.to_string()),
-            ("listen_addresses", "127.0.0.1".to_owned()),
+            ("listen_addresses", "127.0.0.1,127.0.0.2".to_owned()),
             ("unix_socket_directories", directory.display().to_string()),
             ("fsync", "off".to_owned()),
             ("shared_buffers", "32MB".to_owned()),
@@ -195,9 +195,4 @@ pub fn write(path: &Path, content: &str, mode: u32) -> String {
         chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw())).expect("an owner");
     }
     path.display().to_string()
-}
-
-/// Whether somebody listens where `url` points to; for tests that end a server.
-pub fn is_up(server: &Server) -> bool {
-    listens(server.port)
 }
