@@ -94,6 +94,8 @@ fn guard(remaining: Duration, schema: Option<&str>) -> Vec<String> {
         "set local timezone = 'UTC'".to_owned(),
         "set local datestyle = 'ISO, MDY'".to_owned(),
         "set local intervalstyle = 'postgres'".to_owned(),
+        // A notice of the shop's own functions may hold data, and sqlx would log it.
+        "set local client_min_messages = error".to_owned(),
     ];
     guard.extend(schema.map(|schema| format!("set local search_path = {}", identifier(schema))));
     guard
