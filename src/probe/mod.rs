@@ -5,6 +5,7 @@
 //! `mod`, the variant (its name is its name in the file), the arm in [`Probe::kind`].
 
 pub mod command;
+pub mod dns;
 pub mod expect;
 pub mod http;
 pub mod database;
@@ -32,22 +33,26 @@ use tokio::time::Instant;
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Probe {
+    Dns(dns::Dns),
     Http(Box<http::Http>),
     Command(command::Command),
     Tcp(tcp::Tcp),
     Postgres(database::postgres::Postgres),
     Sql(database::sql::Sql),
+    Tcp(Box<tcp::Tcp>),
 }
 
 impl Probe {
     /// The one match: from the table of the file to what the kind can do.
     pub fn kind(&self) -> &dyn Kind {
         match self {
+            Probe::Dns(kind) => kind,
             Probe::Http(kind) => &**kind,
             Probe::Command(kind) => kind,
             Probe::Tcp(kind) => kind,
             Probe::Postgres(kind) => kind,
             Probe::Sql(kind) => kind,
+            Probe::Tcp(kind) => &**kind,
         }
     }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests measure real time")]
 
 mod command;
+mod dns;
 mod http;
 mod once;
 mod run;

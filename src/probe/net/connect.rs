@@ -29,7 +29,7 @@ pub async fn connect(net: &Net, cx: &Context, target: &Target) -> Result<TcpStre
         }
         Host::Name(name) => {
             cx.phase("resolve");
-            let addresses = net.resolver.addresses(name).await?;
+            let addresses = net.resolver.addresses(cx, name).await?;
             cx.phase("connect");
             race(addresses, target.port).await.map_err(|failures| fault(Some(name), &failures))
         }

@@ -3,6 +3,7 @@
 
 pub mod certificate;
 pub mod connect;
+pub mod query;
 pub mod resolve;
 pub mod stream;
 pub mod target;

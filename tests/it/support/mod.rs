@@ -5,6 +5,7 @@ pub mod http;
 pub mod judge;
 pub mod pgbouncer;
 pub mod postgres;
+pub mod dnsmasq;
 pub mod probe;
 pub mod prometheus;
 pub mod server;
