@@ -90,9 +90,9 @@ impl Matcher {
 
 /// A [`Matcher`] whose holes are filled.
 pub struct Match {
-    equals: Option<Wanted>,
-    contains: Option<Wanted>,
-    regex: Option<Pattern>,
+    pub equals: Option<Wanted>,
+    pub contains: Option<Wanted>,
+    pub regex: Option<Pattern>,
 }
 
 impl Match {

@@ -9,3 +9,4 @@ mod once;
 mod run;
 mod database;
 mod support;
+mod tcp;
