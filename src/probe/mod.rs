@@ -9,6 +9,7 @@ pub mod dns;
 pub mod expect;
 pub mod http;
 pub mod database;
+pub mod api;
 pub mod net;
 pub mod tcp;
 
