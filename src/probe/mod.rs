@@ -11,6 +11,7 @@ pub mod http;
 pub mod database;
 pub mod api;
 pub mod net;
+pub mod square;
 pub mod tcp;
 
 use crate::clock;
@@ -37,6 +38,7 @@ pub enum Probe {
     Dns(dns::Dns),
     Http(Box<http::Http>),
     Command(command::Command),
+    Square(Box<square::Square>),
     Postgres(database::postgres::Postgres),
     Sql(database::sql::Sql),
     Tcp(Box<tcp::Tcp>),
@@ -49,6 +51,7 @@ impl Probe {
             Probe::Dns(kind) => kind,
             Probe::Http(kind) => &**kind,
             Probe::Command(kind) => kind,
+            Probe::Square(kind) => kind.as_ref(),
             Probe::Postgres(kind) => kind,
             Probe::Sql(kind) => kind,
             Probe::Tcp(kind) => &**kind,
