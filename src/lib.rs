@@ -7,6 +7,7 @@ pub mod config;
 pub mod export;
 pub mod judge;
 pub mod once;
+pub mod demo;
 pub mod outcome;
 pub mod plain;
 pub mod probe;

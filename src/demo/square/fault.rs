@@ -1,0 +1,146 @@
+//! What can be made to go wrong with Square.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// One thing that goes wrong while it is switched on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fault {
+    /// The token is not known: 401.
+    Unauthorized,
+    /// The token has expired: 401.
+    TokenExpired,
+    /// The token may do less than it must: 403.
+    ForbiddenScope,
+    /// Too many calls: 429 with `Retry-After` in seconds.
+    RateLimited,
+    /// Too many calls: 429 with `Retry-After` as a date.
+    RateLimitedUntil,
+    /// Too many calls: 429 and no word on when to come back.
+    RateLimitedSilently,
+    /// Square is down: 503.
+    Outage,
+    /// Answers take seconds.
+    Slow,
+    /// No answer ever.
+    Hang,
+    /// A page in place of JSON, with 200.
+    Html,
+    /// Answers that break off.
+    Truncated,
+    /// Half of those who pay are declined for reasons of their own.
+    Declines,
+    /// Half of those who pay fail for a reason of the shop's.
+    OurFailures,
+    /// The main location was closed.
+    LocationInactive,
+    /// No location takes cards any more.
+    NoCardProcessing,
+    /// Square has switched the webhook subscription off.
+    WebhookDisabled,
+    /// The sandbox answers in place of production.
+    SandboxAnswers,
+}
+
+impl Fault {
+    /// Every one, in the order in which they are listed to people.
+    pub const ALL: [Fault; 17] = [
+        Fault::Unauthorized,
+        Fault::TokenExpired,
+        Fault::ForbiddenScope,
+        Fault::RateLimited,
+        Fault::RateLimitedUntil,
+        Fault::RateLimitedSilently,
+        Fault::Outage,
+        Fault::Slow,
+        Fault::Hang,
+        Fault::Html,
+        Fault::Truncated,
+        Fault::Declines,
+        Fault::OurFailures,
+        Fault::LocationInactive,
+        Fault::NoCardProcessing,
+        Fault::WebhookDisabled,
+        Fault::SandboxAnswers,
+    ];
+
+    /// The name on the command line and over HTTP.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Fault::Unauthorized => "unauthorized",
+            Fault::TokenExpired => "token-expired",
+            Fault::ForbiddenScope => "forbidden-scope",
+            Fault::RateLimited => "rate-limited",
+            Fault::RateLimitedUntil => "rate-limited-until",
+            Fault::RateLimitedSilently => "rate-limited-silently",
+            Fault::Outage => "outage",
+            Fault::Slow => "slow",
+            Fault::Hang => "hang",
+            Fault::Html => "html",
+            Fault::Truncated => "truncated",
+            Fault::Declines => "declines",
+            Fault::OurFailures => "our-failures",
+            Fault::LocationInactive => "location-inactive",
+            Fault::NoCardProcessing => "no-card-processing",
+            Fault::WebhookDisabled => "webhook-disabled",
+            Fault::SandboxAnswers => "sandbox-answers",
+        }
+    }
+
+    /// What it does, in a few words for a list.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Fault::Unauthorized => "the access token is refused (401)",
+            Fault::TokenExpired => "the access token has expired (401)",
+            Fault::ForbiddenScope => "the access token lacks a permission (403)",
+            Fault::RateLimited => "too many calls (429, Retry-After in seconds)",
+            Fault::RateLimitedUntil => "too many calls (429, Retry-After as a date)",
+            Fault::RateLimitedSilently => "too many calls (429, no Retry-After)",
+            Fault::Outage => "Square is down (503)",
+            Fault::Slow => "Square answers after two seconds",
+            Fault::Hang => "Square never answers",
+            Fault::Html => "Square answers with a web page",
+            Fault::Truncated => "Square's answers break off",
+            Fault::Declines => "half of the customers' cards are declined",
+            Fault::OurFailures => "half of the payments fail for a reason of the shop's",
+            Fault::LocationInactive => "the main location is inactive",
+            Fault::NoCardProcessing => "no location takes cards",
+            Fault::WebhookDisabled => "Square has switched the webhook off",
+            Fault::SandboxAnswers => "the sandbox answers in place of production",
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Fault {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Fault, String> {
+        Fault::ALL.into_iter().find(|fault| fault.as_str() == text).ok_or_else(|| {
+            let names = Fault::ALL.map(Fault::as_str).join(", ");
+            format!("`{text}` is no fault of square's; there are: {names}")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_name_is_its_own_and_found_again() {
+        for fault in Fault::ALL {
+            assert_eq!(fault.as_str().parse(), Ok(fault));
+        }
+        let unknown = "outrage".parse::<Fault>();
+        assert!(
+            unknown
+                .is_err_and(|text| text.starts_with("`outrage` is no fault of square's; there are: unauth"))
+        );
+    }
+}
