@@ -4,6 +4,8 @@
 //! memory are its own. Told: CPU per run, resident memory, lag, dropped runs, how long the first
 //! round and a scrape took. Nothing is asserted here; what is measured depends on the machine.
 
+#![allow(clippy::disallowed_methods, reason = "benchmarks measure real time")]
+
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -72,7 +74,7 @@ fn measure(case: &Case, target: SocketAddr) {
     let first_round = begun.elapsed();
     let (cpu_before, runs_before) = (cpu(&agent), runs(port));
     std::thread::sleep(Duration::from_secs(case.seconds));
-    let cpu = cpu(&agent) - cpu_before;
+    let cpu = cpu(&agent).saturating_sub(cpu_before);
     let resident = resident(&agent);
     let scrape = Instant::now();
     let metrics = get(port, "/metrics").expect("metrics");

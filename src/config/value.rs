@@ -157,7 +157,6 @@ const UNITS: [(&str, f64); 10] = [
 
 impl Bound {
     /// Whether `value` is beyond this bound.
-    #[allow(clippy::float_cmp, reason = "`==` in a definition means equal")]
     pub fn holds(&self, value: f64) -> bool {
         match self.operator {
             Operator::Above => value > self.value,

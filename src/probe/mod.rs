@@ -4,12 +4,12 @@
 //! fills the holes of its texts and gives a [`Run`]. A new kind is one file and three lines here:
 //! `mod`, the variant (its name is its name in the file), the arm in [`Probe::kind`].
 
+pub mod api;
 pub mod command;
+pub mod database;
 pub mod dns;
 pub mod expect;
 pub mod http;
-pub mod database;
-pub mod api;
 pub mod net;
 pub mod square;
 pub mod tcp;
@@ -35,12 +35,12 @@ use tokio::time::Instant;
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Probe {
+    Command(command::Command),
     Dns(dns::Dns),
     Http(Box<http::Http>),
-    Command(command::Command),
-    Square(Box<square::Square>),
     Postgres(database::postgres::Postgres),
     Sql(database::sql::Sql),
+    Square(Box<square::Square>),
     Tcp(Box<tcp::Tcp>),
 }
 
@@ -48,12 +48,12 @@ impl Probe {
     /// The one match: from the table of the file to what the kind can do.
     pub fn kind(&self) -> &dyn Kind {
         match self {
+            Probe::Command(kind) => kind,
             Probe::Dns(kind) => kind,
             Probe::Http(kind) => &**kind,
-            Probe::Command(kind) => kind,
-            Probe::Square(kind) => kind.as_ref(),
             Probe::Postgres(kind) => kind,
             Probe::Sql(kind) => kind,
+            Probe::Square(kind) => &**kind,
             Probe::Tcp(kind) => &**kind,
         }
     }

@@ -3,10 +3,10 @@
 #![allow(clippy::disallowed_methods, reason = "tests measure real time")]
 
 mod command;
+mod database;
 mod dns;
 mod http;
 mod once;
 mod run;
-mod database;
 mod support;
 mod tcp;

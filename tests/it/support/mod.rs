@@ -1,11 +1,11 @@
 //! What tests stand on: servers that are started when first needed and end with this process.
 
 pub mod agent;
+pub mod dnsmasq;
 pub mod http;
 pub mod judge;
 pub mod pgbouncer;
 pub mod postgres;
-pub mod dnsmasq;
 pub mod probe;
 pub mod prometheus;
 pub mod server;
