@@ -14,6 +14,9 @@ use toml::de::{DeArray, DeInteger, DeTable, DeValue, ValueDeserializer};
 /// An upper bound on faults told for one table; more are noise.
 const FAULTS_MAX: usize = 50;
 
+/// What the deserializer says where an enum's table has no entry, or two.
+const ONE_KIND: &str = "wanted exactly 1 element";
+
 /// Entries that stand in for missing ones get places behind the end of every file, each its own.
 const STAND_INS: usize = usize::MAX / 2;
 
@@ -36,7 +39,7 @@ pub fn read<T: for<'de> Deserialize<'de>>(
 ) -> Option<T> {
     let mut table = table.clone();
     let mut noted = Vec::new();
-    let mut removed = Vec::new();
+    let (mut removed, mut taken_out) = (Vec::new(), false);
     let mut stand_ins = 0;
     for _ in 0..FAULTS_MAX {
         let error = match T::deserialize(ValueDeserializer::from(table.clone())) {
@@ -55,7 +58,11 @@ pub fn read<T: for<'de> Deserialize<'de>>(
             stand_ins += 1;
             let own = table.span();
             add_stand_in(table.get_mut(), &own, &span, Spanned::new(place, Cow::Owned(field.to_owned())))
+        } else if error.message().starts_with(ONE_KIND) && taken_out {
+            // Most likely the one kind that was there had a fault and was taken out.
+            break;
         } else {
+            taken_out = true;
             noted.push(describe(source, &table, &span, error.message()));
             removed.extend(key_of(table.get_ref(), &span).map(str::to_owned));
             remove(table.get_mut(), &span)
@@ -78,6 +85,9 @@ fn describe(source: &Source, table: &Spanned<DeValue<'_>>, span: &Range<usize>, 
         unknown(&mut fault, "value", rest);
     } else if let Some(field) = missing_field(&message) {
         fault.text = format!("missing key `{field}`");
+    } else if let Some(found) = message.strip_prefix(ONE_KIND) {
+        let found = if found.contains("more") { "more than one" } else { "none" };
+        fault.text = format!("exactly one kind is wanted, found {found}");
     } else if message.starts_with("invalid type: string ") {
         let expected = message.rsplit_once(", expected ").map_or("something else", |(_, expected)| expected);
         fault.text = format!("invalid type: a string, expected {expected}");

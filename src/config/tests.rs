@@ -97,6 +97,18 @@ fn limits_are_on_measures_that_the_kind_yields() {
 }
 
 #[test]
+fn a_check_does_one_thing() {
+    check(
+        "[[check]]\nname = 'x'\nprobe = {}",
+        &["a.toml:3:9: `probe`: exactly one kind is wanted, found none"],
+    );
+    check(
+        "[[check]]\nname = 'x'\nprobe.tcp = { address = 'a:1' }\nprobe.dns = { name = 'a' }",
+        &["a.toml:3:1: `probe`: exactly one kind is wanted, found more than one"],
+    );
+}
+
+#[test]
 fn metric_prefixes_are_names_and_not_the_agents() {
     for prefix in ["Shop", "shop_", "9shop", "atalaya_check", ""] {
         let faults =
@@ -121,12 +133,13 @@ fn all_files_are_read_whatever_is_wrong_in_one() {
         "atalaya.toml:3:2: unknown key `agnt`; allowed are `checks`, `agent`, `http`\n  hint: did you mean `agent`?",
         "b.toml:1:2: `check` must be a list of tables\n  hint: write `[[check]]` with two brackets",
         "c.toml:1:1: unknown key `checks`; a file of checks holds only `[[check]]` tables",
-        "d.toml:4:15: unknown key `adress`; allowed are `address`\n  hint: did you mean `address`?",
+        "d.toml:4:15: unknown key `adress`; allowed are `address`, `tls`, `send`, `expect`\n  hint: did you mean `address`?",
     ];
     let found = found.expect_err("wrong");
     for expected in expected {
         assert!(found.iter().any(|fault| fault == expected), "{expected}\n{found:#?}");
     }
+    assert_eq!(found.iter().filter(|fault| fault.starts_with("c.toml:4")).count(), 1, "{found:#?}");
     assert!(found.iter().any(|fault| fault.starts_with("c.toml:4:7: unknown value `tpc`")), "{found:#?}");
     assert!(found.iter().any(|fault| fault.starts_with("d.toml:3:1: unknown key `evry`")), "{found:#?}");
 }
