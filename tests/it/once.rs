@@ -171,7 +171,7 @@ web, and: more 2 1 0 0
 database 3 1 1 0
 - slow | atalaya.database | checks/a:b,c%.toml:15 |  | degraded assertion: lag_seconds is 9, which passes the limit > 5
 - lost | atalaya.database | checks/a:b,c%.toml:22 | Error: can't run `/nowhere/check_lost`: No such file or directory (os error 2) |
-- refused | atalaya.database | checks/a:b,c%.toml:29 | Failure: 127.0.0.1:1: Connection refused (os error 111) |
+- refused | atalaya.database | checks/a:b,c%.toml:29 | Failure: 127.0.0.1:1 refused the connection |
 mail 1 0 0 1
 - later | atalaya.mail | checks/a:b,c%.toml:35 | Skipped: variable MAIL_ADDRESS is not set |
 ";

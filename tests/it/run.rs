@@ -1,6 +1,8 @@
 //! `atalaya run`: the real program, scraped, reloaded, stalled, stopped.
 
 use crate::support::agent::{Agent, PROGRAM};
+use crate::support::http;
+use crate::support::judge::python;
 use crate::support::prometheus::Prometheus;
 use crate::support::server::wait_until;
 use crate::support::target::Silent;
@@ -54,6 +56,29 @@ fn promtool_finds_nothing_to_complain_about() {
     promtool.stdin.take().expect("piped").write_all(body.as_bytes()).expect("it reads");
     let output = promtool.wait_with_output().expect("promtool");
     assert!(output.status.success(), "{}\n{body}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn the_strict_openmetrics_parser_takes_every_family() {
+    let target = Silent::start();
+    let agent = Agent::start("run-openmetrics", &[("a", &mixed(&target))]);
+    agent.wait_until_ready();
+    let answer =
+        http::get_with(agent.port, "/metrics", "Accept: application/openmetrics-text;version=1.0.0\r\n");
+    assert!(answer.head.contains("application/openmetrics-text; version=1.0.0"), "{}", answer.head);
+    let program = "import sys\n\
+        from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse\n\
+        for family in parse(sys.stdin.read()): print(family.type, family.name, len(family.samples))\n";
+    let families = python(program, &answer.body).unwrap_or_else(|error| panic!("{error}\n{}", answer.body));
+    for family in [
+        "info atalaya_check 4",
+        "counter atalaya_check_runs 16",
+        "histogram atalaya_schedule_lag_seconds 13",
+        "gauge atalaya_check_skipped 1",
+        "info atalaya_build 1",
+    ] {
+        assert!(families.lines().any(|line| line == family), "{family}\n{families}");
+    }
 }
 
 #[test]
