@@ -172,6 +172,8 @@ pub struct Context {
     /// Wall time at which the run began; fills the times in queries.
     pub now: Timestamp,
     pub deadline: Instant,
+    /// How long the whole run may take.
+    pub timeout: Duration,
     trace: Mutex<Trace>,
 }
 
@@ -183,7 +185,7 @@ struct Trace {
 
 impl Context {
     pub fn new(now: Timestamp, timeout: Duration) -> Context {
-        Context { now, deadline: clock::instant() + timeout, trace: Mutex::new(Trace::default()) }
+        Context { now, deadline: clock::instant() + timeout, timeout, trace: Mutex::new(Trace::default()) }
     }
 
     /// Ends the phase before and begins this one. Names: `resolve`, `connect`, `tls`, `auth`, `send`,

@@ -159,6 +159,7 @@ async fn a_plugin_gets_its_environment_and_nothing_else() {
     for (table, key) in [
         ("argv = []", "argv"),
         ("argv = [\"\"]", "argv"),
+        ("argv = [\"sh\"]\noutput_max = \"17MiB\"", "output_max"),
         ("argv = [\"sh\", \"\\u0000\"]", "argv"),
         ("argv = [\"sh\"]\nenvironment = { \"A=B\" = \"1\" }", "environment.A=B"),
         ("argv = [\"sh\"]\nenvironment = { A = \"\\u0000\" }", "environment.A"),
@@ -247,7 +248,7 @@ async fn output_without_end_costs_nothing() {
     .await;
     assert_eq!(long.measures.len(), 1, "{:?}", long.measures);
     assert_eq!(long.notes[0], "the output was longer than `output_max`; the rest was not read");
-    let cut = outcome("argv = [\"echo\", \"OK | a=1 b=234567\"]\noutput_max = 12").await;
+    let cut = outcome("argv = [\"echo\", \"OK | a=1 b=234567\"]\noutput_max = \"12B\"").await;
     assert_eq!(cut.measures.len(), 1, "half a number is no number: {:?}", cut.measures);
 }
 

@@ -6,6 +6,7 @@
 //! else, so that the signal can't reach a stranger. A process that left the group by `setsid`, as a
 //! daemon does on purpose, is on its own.
 
+use crate::config::value::Size;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
@@ -23,7 +24,7 @@ use tokio::time::Instant;
 const ERRORS_MAX: usize = 4 * 1024;
 
 /// Whoever writes more than this is ended: reading on would only burn the processor.
-const WRITTEN_MAX: usize = 16 * 1024 * 1024;
+pub const WRITTEN_MAX: Size = Size::from_bytes(16 * 1024 * 1024);
 
 /// How a process ended and what it wrote.
 #[derive(Debug)]
@@ -70,7 +71,7 @@ pub async fn run(mut command: Command, deadline: Instant, output_max: usize) -> 
         Some(end) => end,
         None => End::from(child.wait().await?),
     };
-    let is_cut = stdout.read > stdout.kept.len();
+    let is_cut = stdout.read > stdout.kept.len() as u64;
     Ok(Ended { end, is_cut, stdout: stdout.kept, stderr: stderr.kept })
 }
 
@@ -122,7 +123,7 @@ struct Output {
     pipe: Option<Receiver>,
     kept: Vec<u8>,
     kept_max: usize,
-    read: usize,
+    read: u64,
 }
 
 impl Output {
@@ -133,7 +134,7 @@ impl Output {
 
     /// Reads until there is too much. A pipe that is closed is no end: a process may go on without.
     async fn flood(&mut self) {
-        while self.read <= WRITTEN_MAX {
+        while self.read <= WRITTEN_MAX.bytes() {
             match &self.pipe {
                 Some(pipe) if pipe.readable().await.is_ok() => self.take_some(Receiver::try_read),
                 _ => std::future::pending().await,
@@ -144,9 +145,9 @@ impl Output {
     /// Takes what is in the pipe, and waits for nothing: whoever inherited it may hold it open for ever.
     /// Asks the kernel, since the runtime may not have heard yet that there is something.
     fn take_what_is_there(&mut self) {
-        while self.read <= WRITTEN_MAX && self.take_some(|pipe, buffer| Ok(nix::unistd::read(pipe, buffer)?))
-        {
-        }
+        while self.read <= WRITTEN_MAX.bytes()
+            && self.take_some(|pipe, buffer| Ok(nix::unistd::read(pipe, buffer)?))
+        {}
     }
 
     /// Whether there may be more right now.
@@ -158,7 +159,7 @@ impl Output {
             Ok(length) => {
                 let wanted = self.kept_max.saturating_sub(self.kept.len()).min(length);
                 self.kept.extend_from_slice(&buffer[..wanted]);
-                self.read += length;
+                self.read += length as u64;
                 return true;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return true,

@@ -12,6 +12,7 @@ mod verdict;
 
 use super::{Build, Context, Kind, MeasureInfo, Run, Running};
 use crate::config::text::Text;
+use crate::config::value::Size;
 use crate::outcome::Fault;
 use child::Ended;
 use schemars::JsonSchema;
@@ -19,7 +20,6 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::process::Command as Process;
@@ -46,9 +46,9 @@ pub struct Command {
     /// What it means when the program does not end in time.
     #[serde(default)]
     timeout_status: TimeoutStatus,
-    /// So many bytes of the output are read; the rest is dropped.
+    /// So much of the output is read; the rest is dropped. "64KiB" unless given, "16MiB" at most.
     #[serde(default = "output_max")]
-    output_max: NonZeroUsize,
+    output_max: Size,
 }
 
 /// A plugin that hangs mostly hangs because its target does; who knows better says `unknown`.
@@ -60,8 +60,8 @@ pub enum TimeoutStatus {
     Unknown,
 }
 
-fn output_max() -> NonZeroUsize {
-    const { NonZeroUsize::new(64 * 1024).expect("64 KiB is not nothing") }
+const fn output_max() -> Size {
+    Size::from_bytes(64 * 1024)
 }
 
 impl Kind for Command {
@@ -87,7 +87,7 @@ impl Kind for Command {
             .collect();
         let directory = self.directory.as_ref().map(|text| build.text("directory", text));
         let (Some(argv), Some(given)) = (all(argv), all(environment)) else { return None };
-        if !is_sound(build, &argv, &given) {
+        if !is_sound(build, &argv, &given) || !self.is_bounded(build) {
             return None;
         }
         let directory = match directory {
@@ -99,19 +99,30 @@ impl Kind for Command {
         Some(Box::new(Plugin {
             words: Words {
                 program: self.argv[0].raw().to_owned(),
-                timeout: build.timeout,
                 timeout_status: self.timeout_status,
                 fillings: self.fillings(build),
             },
             argv,
             environment,
             directory,
-            output_max: self.output_max.get(),
+            output_max: usize::try_from(self.output_max.bytes()).unwrap_or(usize::MAX),
         }))
     }
 }
 
 impl Command {
+    fn is_bounded(&self, build: &mut Build<'_>) -> bool {
+        let is_bounded = self.output_max <= child::WRITTEN_MAX;
+        if !is_bounded {
+            let (wanted, most) = (self.output_max, child::WRITTEN_MAX);
+            build.fault(
+                "output_max",
+                format!("`output_max` is {wanted}; a plugin that writes {most} is ended"),
+            );
+        }
+        is_bounded
+    }
+
     fn fillings(&self, build: &Build<'_>) -> Vec<(String, SecretString)> {
         let texts = self.argv.iter().chain(self.environment.values()).chain(&self.directory);
         texts.flat_map(|text| text.fillings(build.variables)).collect()
@@ -169,7 +180,7 @@ impl Run for Plugin {
             cx.phase("run");
             let margin = BEFORE_DEADLINE.min(cx.remaining() / 10);
             match self.process(cx.deadline - margin).await {
-                Ok(ended) => self.words.judge(&ended),
+                Ok(ended) => self.words.judge(&ended, cx.timeout),
                 Err(error) => Fault::internal(self.why_not_run(&error)).into(),
             }
         })

@@ -18,14 +18,14 @@ const NOTES_MAX: usize = 8;
 pub struct Words {
     /// The program as the definition has it.
     pub program: String,
-    pub timeout: Duration,
     pub timeout_status: TimeoutStatus,
     /// What must not appear in a text, each beside what is shown in its place.
     pub fillings: Vec<(String, SecretString)>,
 }
 
 impl Words {
-    pub fn judge(&self, ended: &Ended) -> Outcome {
+    /// `limit` is how long the run had.
+    pub fn judge(&self, ended: &Ended, limit: Duration) -> Outcome {
         let stdout = whole_words(ended);
         let (text, data) = split(&stdout);
         let stderr = String::from_utf8_lossy(&ended.stderr);
@@ -39,7 +39,7 @@ impl Words {
         for (name, value) in naming::measures(&data.data) {
             outcome.measure(name, value);
         }
-        if let Some(fault) = self.fault(&ended.end, said.as_deref()) {
+        if let Some(fault) = self.fault(&ended.end, limit, said.as_deref()) {
             outcome.fault(fault);
             self.note_what_is_beyond(&data, &mut outcome);
         }
@@ -47,7 +47,7 @@ impl Words {
         outcome
     }
 
-    fn fault(&self, end: &End, said: Option<&str>) -> Option<Fault> {
+    fn fault(&self, end: &End, limit: Duration, said: Option<&str>) -> Option<Fault> {
         let and_said = said.map(|said| format!(": {said}")).unwrap_or_default();
         let reason = |code: i32| match said {
             // `negate` and other wrappers: without the code, nobody would see why this is no success.
@@ -68,7 +68,7 @@ impl Words {
             }
             End::Flood => Fault::internal(format!("`{program}` wrote without end and was killed{and_said}")),
             End::Deadline => {
-                let limit = humantime::format_duration(self.timeout);
+                let limit = humantime::format_duration(limit);
                 let text = format!("no end within {limit}; killed with all it had started{and_said}");
                 match self.timeout_status {
                     TimeoutStatus::Failed => Fault::failed(Class::Timeout, text),
@@ -144,11 +144,11 @@ mod tests {
     fn judged(end: End, stdout: &str, stderr: &str) -> Outcome {
         let words = Words {
             program: "check_x".to_owned(),
-            timeout: Duration::from_secs(5),
             timeout_status: TimeoutStatus::Failed,
             fillings: vec![("${PASSWORD}".to_owned(), SecretString::from("hunter22".to_owned()))],
         };
-        words.judge(&Ended { end, stdout: stdout.into(), stderr: stderr.into(), is_cut: false })
+        let ended = Ended { end, stdout: stdout.into(), stderr: stderr.into(), is_cut: false };
+        words.judge(&ended, Duration::from_secs(5))
     }
 
     fn check(end: End, stdout: &str, expected: &str) {
