@@ -4,6 +4,7 @@
 //! request is never shown whole, since it may hold a token.
 
 use super::Context;
+use super::net::connect::is_own_trouble;
 use crate::clock::{self, Steady};
 use crate::outcome::{Class, Fault, Status};
 use crate::plain;
@@ -23,7 +24,7 @@ use std::time::Duration;
 pub const BODY_BYTES_MAX: usize = 4 << 20;
 
 /// A vendor that asks for more is asked again after this, so that a broken header can't end a check for good.
-const WAIT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+const WAIT_MAX: Duration = Duration::from_hours(24);
 
 /// How much of a vendor's own words a reason holds.
 const QUOTE_CHARS_MAX: usize = 160;
@@ -131,12 +132,11 @@ impl Reply {
 /// `Retry-After`: seconds or an HTTP date. A date that has passed asks for no wait.
 pub fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     let value = value.trim();
-    let wait = match value.parse::<f64>() {
-        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
-        Err(_) => {
-            let at = DateTimeParser::new().parse_timestamp(value).ok()?;
-            Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO)
-        }
+    let wait = if let Ok(seconds) = value.parse() {
+        Duration::try_from_secs_f64(seconds).ok()?
+    } else {
+        let at = DateTimeParser::new().parse_timestamp(value).ok()?;
+        Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO)
     };
     Some(wait.min(WAIT_MAX))
 }
@@ -198,7 +198,7 @@ pub fn transport_fault(vendor: &str, error: &reqwest::Error) -> Fault {
     let causes = causes(error);
     let cause = plain::line(&causes.last().map(ToString::to_string).unwrap_or_default(), QUOTE_CHARS_MAX);
     let named = |start: &str| causes.iter().any(|cause| cause.to_string().starts_with(start));
-    if causes.iter().any(|cause| is_own_trouble(*cause)) {
+    if causes.iter().filter_map(|cause| cause.downcast_ref()).any(is_own_trouble) {
         return Fault::internal(format!("can't open a connection to {vendor}: {cause}"));
     }
     let (class, text) = if causes.iter().any(|cause| cause.is::<rustls::Error>()) {
@@ -227,13 +227,6 @@ fn causes(error: &reqwest::Error) -> Vec<&(dyn Error + 'static)> {
         next = wrapped.map(|inner| inner as &(dyn Error + 'static)).or_else(|| cause.source());
     }
     causes
-}
-
-/// No file descriptor or no port left: the agent's own trouble, not the vendor's.
-fn is_own_trouble(cause: &(dyn Error + 'static)) -> bool {
-    use nix::libc::{EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM};
-    let code = cause.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
-    matches!(code, Some(EADDRNOTAVAIL | EMFILE | ENFILE | ENOBUFS | ENOMEM))
 }
 
 #[cfg(test)]
