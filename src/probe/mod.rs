@@ -11,6 +11,7 @@ pub mod dns;
 pub mod expect;
 pub mod http;
 pub mod net;
+pub mod redis;
 pub mod square;
 pub mod tcp;
 
@@ -42,6 +43,7 @@ pub enum Probe {
     Sql(database::sql::Sql),
     Square(Box<square::Square>),
     Tcp(Box<tcp::Tcp>),
+    Redis(redis::Redis),
 }
 
 impl Probe {
@@ -55,6 +57,7 @@ impl Probe {
             Probe::Sql(kind) => kind,
             Probe::Square(kind) => &**kind,
             Probe::Tcp(kind) => &**kind,
+            Probe::Redis(kind) => kind,
         }
     }
 }

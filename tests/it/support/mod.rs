@@ -8,6 +8,7 @@ pub mod pgbouncer;
 pub mod postgres;
 pub mod probe;
 pub mod prometheus;
+pub mod redis;
 pub mod server;
 pub mod target;
 pub mod web;
