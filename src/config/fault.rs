@@ -40,23 +40,25 @@ impl fmt::Display for Fault {
 pub struct Source {
     pub file: Arc<str>,
     pub text: String,
+    /// Where each line begins: every check has a place, and a file may hold thousands.
+    lines: Vec<usize>,
 }
 
 impl Source {
     pub fn new(file: &str, text: impl Into<String>) -> Source {
-        Source { file: file.into(), text: text.into() }
+        let text = text.into();
+        let lines = [0].into_iter().chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Source { file: file.into(), text, lines }
     }
 
     /// The place of a byte offset.
     pub fn place(&self, offset: usize) -> Place {
-        let before = self.text.get(..offset).unwrap_or(&self.text);
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let offset = offset.min(self.text.len());
+        let line = self.lines.partition_point(|begin| *begin <= offset);
+        let begin = self.lines[line - 1];
+        let before = self.text.get(begin..offset).unwrap_or_default();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Place {
-            file: self.file.clone(),
-            line: count(before.matches('\n').count() + 1),
-            column: count(before[line_start..].chars().count() + 1),
-        }
+        Place { file: self.file.clone(), line: count(line), column: count(before.chars().count() + 1) }
     }
 
     pub fn fault(&self, offset: usize, text: impl Into<String>) -> Fault {

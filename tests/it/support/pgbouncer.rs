@@ -6,8 +6,8 @@
 use super::postgres::{self, PASSWORD, PASSWORD_IN_URL};
 use super::server::{self, Start, directory, free_port, listens, wait_until};
 use std::process::Child;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{LazyLock, Mutex, PoisonError};
 
 /// Connections to the server for each database.
 pub const POOL_SIZE: usize = 3;
@@ -15,7 +15,7 @@ pub const POOL_SIZE: usize = 3;
 /// A running pooler.
 pub struct Pooler {
     pub port: u16,
-    child: Mutex<Child>,
+    child: Child,
 }
 
 static POOLER: LazyLock<Pooler> = LazyLock::new(|| Pooler::start(&[]));
@@ -52,7 +52,7 @@ impl Pooler {
             environment: vec![],
         });
         wait_until("pgbouncer", Some(&directory.join("pgbouncer.log")), || listens(port));
-        Pooler { port, child: Mutex::new(child) }
+        Pooler { port, child }
     }
 
     /// The address of a database through this pooler, as Prisma wants it.
@@ -64,15 +64,15 @@ impl Pooler {
         )
     }
 
-    /// Ends it at once.
-    pub fn kill(&self) {
-        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
-        child.kill().expect("the pooler runs");
-        child.wait().expect("the pooler ends");
-    }
-
     /// The address of its own console.
     pub fn admin_url(&self) -> String {
         format!("postgresql://postgres:{PASSWORD_IN_URL}@127.0.0.1:{}/pgbouncer", self.port)
+    }
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
     }
 }
