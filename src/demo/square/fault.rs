@@ -28,9 +28,9 @@ pub enum Fault {
     Html,
     /// Answers that break off.
     Truncated,
-    /// Half of those who pay are declined for reasons of their own.
+    /// A share of those who pay (a half unless told otherwise) are declined for reasons of their own.
     Declines,
-    /// Half of those who pay fail for a reason of the shop's.
+    /// A share of those who pay (a half unless told otherwise) fail for a reason of the shop's.
     OurFailures,
     /// The main location was closed.
     LocationInactive,
@@ -101,8 +101,8 @@ impl Fault {
             Fault::Hang => "Square never answers",
             Fault::Html => "Square answers with a web page",
             Fault::Truncated => "Square's answers break off",
-            Fault::Declines => "half of the customers' cards are declined",
-            Fault::OurFailures => "half of the payments fail for a reason of the shop's",
+            Fault::Declines => "many customers' cards are declined",
+            Fault::OurFailures => "many payments fail for a reason of the shop's",
             Fault::LocationInactive => "the main location is inactive",
             Fault::NoCardProcessing => "no location takes cards",
             Fault::WebhookDisabled => "Square has switched the webhook off",

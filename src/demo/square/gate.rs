@@ -8,7 +8,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +16,7 @@ use std::time::Duration;
 /// The version that the application is pinned to.
 const VERSION: &str = "2026-05-20";
 const SLOWNESS: Duration = Duration::from_secs(2);
+const TRUNCATION_PAUSE: Duration = Duration::from_millis(20);
 const RETRY_AFTER_SECONDS: i64 = 30;
 const BODY_BYTES_MAX: usize = 1024 * 1024;
 
@@ -135,8 +136,13 @@ fn version(headers: &HeaderMap) -> Result<HeaderValue, Reply> {
 async fn truncated(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     let body = axum::body::to_bytes(body, BODY_BYTES_MAX).await.unwrap_or_default();
-    let broken = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
-    let chunks = [Ok::<Bytes, std::io::Error>(body.slice(..body.len() / 2)), Err(broken)];
+    let half = body.slice(..body.len() / 2);
+    // The pause lets the half reach the other side before the connection ends.
+    let broken = async {
+        tokio::time::sleep(TRUNCATION_PAUSE).await;
+        Err(std::io::Error::from(std::io::ErrorKind::BrokenPipe))
+    };
+    let chunks = stream::iter([Ok::<Bytes, std::io::Error>(half)]).chain(stream::once(broken));
     parts.headers.remove(axum::http::header::CONTENT_LENGTH);
-    Response::from_parts(parts, Body::from_stream(stream::iter(chunks)))
+    Response::from_parts(parts, Body::from_stream(chunks))
 }

@@ -44,8 +44,11 @@ struct State {
     faults: BTreeSet<Fault>,
     calls: u64,
     recent_calls: VecDeque<String>,
-    /// Payments that a fault of payments could strike; it strikes every second one.
-    strikes: u64,
+    /// The share of payments that a fault of payments strikes.
+    share: f64,
+    /// Payments that it could have struck, and those that it has.
+    exposed: u64,
+    struck: u64,
 }
 
 impl Square {
@@ -66,7 +69,9 @@ impl Square {
             faults: BTreeSet::new(),
             calls: 0,
             recent_calls: VecDeque::new(),
-            strikes: 0,
+            share: 0.5,
+            exposed: 0,
+            struck: 0,
         };
         Arc::new(Square { state: Mutex::new(state), now: Box::new(now) })
     }
@@ -136,6 +141,12 @@ impl Square {
         self.state().faults.iter().copied().collect()
     }
 
+    /// The share of payments that `declines` or `our-failures` strikes, 0 to 1; a half at first.
+    pub fn set_share(&self, share: f64) {
+        let mut state = self.state();
+        (state.share, state.exposed, state.struck) = (share.clamp(0.0, 1.0), 0, 0);
+    }
+
     /// When the token expires; `None` is never.
     pub fn set_token_expiry(&self, at: Option<Timestamp>) {
         self.state().shop.token_expires_at = at;
@@ -175,13 +186,16 @@ impl State {
         if !matches!(ending, Ending::Paid | Ending::Authorized) || !(declines || failures) {
             return ending;
         }
-        self.strikes += 1;
-        match self.strikes % 4 {
-            1 if declines => Ending::Declined("GENERIC_DECLINE"),
-            3 if declines => Ending::Declined("INSUFFICIENT_FUNDS"),
-            1 => Ending::Failed("PAYMENT_LIMIT_EXCEEDED"),
-            3 => Ending::Failed("CARD_PROCESSING_NOT_ENABLED"),
-            _ => ending,
+        self.exposed += 1;
+        if ((self.exposed as f64) * self.share).round() as u64 <= self.struck {
+            return ending;
+        }
+        self.struck += 1;
+        match (declines, self.struck % 2) {
+            (true, 1) => Ending::Declined("GENERIC_DECLINE"),
+            (true, _) => Ending::Declined("INSUFFICIENT_FUNDS"),
+            (false, 1) => Ending::Failed("PAYMENT_LIMIT_EXCEEDED"),
+            (false, _) => Ending::Failed("CARD_PROCESSING_NOT_ENABLED"),
         }
     }
 }

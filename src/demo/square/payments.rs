@@ -50,6 +50,8 @@ struct Wanted {
 
 impl Wanted {
     fn read(mut query: Params, now: Timestamp) -> Result<Wanted, Reply> {
+        // Square's own library sends `sort_field=` where it was given none.
+        query.retain(|_, value| !value.is_empty());
         let cursor = query.remove("cursor");
         let limit = limit(query.remove("limit").as_deref())?;
         let time = |name: &str, default: Timestamp| match query.get(name) {

@@ -239,11 +239,7 @@ fn unreached(error: &reqwest::Error, ask: &Ask<'_>) -> Refusal {
         next = cause.source();
     }
     let innermost = causes.last().map_or_else(|| "no cause given".to_owned(), ToString::to_string);
-    let is_tls = causes.iter().any(|cause| {
-        let within = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        cause.is::<rustls::Error>()
-            || within.is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
-    });
+    let is_tls = causes.iter().any(|cause| is_of_tls(*cause));
     let is_dns = causes.iter().any(|cause| cause.to_string().contains("dns error"));
     let class = match error {
         _ if is_tls => Class::Tls,
@@ -255,4 +251,10 @@ fn unreached(error: &reqwest::Error, ask: &Ask<'_>) -> Refusal {
         _ => Class::Protocol,
     };
     Refusal::new(class, format!("no answer to {} {}: {innermost}", ask.method, ask.path))
+}
+
+/// An I/O error shows what it wraps only to those who ask, and may wrap another one.
+fn is_of_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    let within = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    error.is::<rustls::Error>() || within.is_some_and(|within| is_of_tls(within))
 }

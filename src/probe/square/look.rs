@@ -148,7 +148,9 @@ impl Look<'_> {
                 Ok(())
             }
             // The token did for the locations, so it is only this that it may not see.
-            Err(Trouble::Refused(refusal)) if refusal.fault.class == Class::Auth => {
+            Err(Trouble::Refused(refusal))
+                if refusal.fault.class == Class::Auth && refusal.asked.is_none() =>
+            {
                 self.outcome.note(
                     "this token may not see webhook subscriptions; only the application's own personal token may",
                 );

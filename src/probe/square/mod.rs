@@ -120,7 +120,8 @@ impl JsonSchema for Version {
 
 /// Attempted are payments that came to an end, well or badly: succeeded, declined and failed. One that is
 /// pending has not ended; one that was cancelled was ended by the shop, and is neither good nor bad. A
-/// customer who is declined and tries again makes two attempts.
+/// customer who is declined and tries again makes two attempts. Where a call fails there are no counts at all,
+/// since half of them would be wrong.
 const MEASURES: &[MeasureInfo] = &[
     MeasureInfo {
         name: "payments_attempted",

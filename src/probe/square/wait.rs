@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_wish_is_obeyed_to_the_second() {
-        let mut waiting = Waiting::new(Duration::from_secs(60));
+        let mut waiting = Waiting::new(Duration::from_mins(1));
         assert_eq!(text(&waiting, 100), None);
         let fault = Fault::degraded(Class::Quota, "rate limited");
         waiting.refused(&fault, Some(Duration::from_secs(30)), Duration::from_secs(100), 0.0);
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn without_a_wish_the_pause_doubles_up_to_an_hour_and_starts_anew() {
         let fault = Fault::degraded(Class::Quota, "rate limited");
-        let mut waiting = Waiting::new(Duration::from_secs(60));
+        let mut waiting = Waiting::new(Duration::from_mins(1));
         let pause = |waiting: &mut Waiting, dice| {
             waiting.refused(&fault, None, Duration::ZERO, dice);
             waiting.pause.as_ref().unwrap().until.as_secs()
