@@ -4,14 +4,11 @@ use super::answer::{Answer, ApiError, Envelope, word};
 use super::wait;
 use crate::clock;
 use crate::outcome::{Class, Fault};
+use crate::probe::api::{self, BODY_BYTES_MAX};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Response, StatusCode};
 use serde::de::DeserializeOwned;
-use std::error::Error as _;
 use std::time::Duration;
-
-/// A page of 100 payments has some 300 kB.
-const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Square, as one token sees it.
 pub struct Client {
@@ -108,7 +105,10 @@ impl Client {
             .header(AUTHORIZATION, self.authorization.clone())
             .header("Square-Version", self.version.clone())
             .header(CONTENT_TYPE, "application/json");
-        let response = request.send().await.map_err(|error| unreached(&error, ask))?;
+        let response = request
+            .send()
+            .await
+            .map_err(|error| Refusal { fault: api::transport_fault("Square", &error), asked: None })?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = match bounded_body(response, ask).await {
             Ok(body) => body,
@@ -136,10 +136,10 @@ impl Client {
     fn refusal(&self, status: StatusCode, error: &ApiError, ask: &Ask<'_>) -> Refusal {
         let code = error.code.as_deref();
         let said = match (&error.category, code) {
-            (None, None) => format!("{}, without square's error shape,", status.as_u16()),
+            (None, None) => format!("{}, without Square's error shape,", status.as_u16()),
             (category, code) => format!("{} {} {}", status.as_u16(), word(category.as_deref()), word(code)),
         };
-        let said = format!("square answered {said} to {} {}", ask.method, ask.path);
+        let said = format!("Square answered {said} to {} {}", ask.method, ask.path);
         let category = error.category.as_deref().unwrap_or_default();
         match status.as_u16() {
             401 | 403 => Refusal::new(Class::Auth, format!("{said}: {}", self.way_out(status, code, ask))),
@@ -155,7 +155,7 @@ impl Client {
             ),
             404 | 405 => Refusal::new(Class::Protocol, format!("{said}: check `api_url`")),
             408 | 500..=599 => {
-                Refusal::new(Class::Protocol, format!("{said}: square, or a proxy before it, is in trouble"))
+                Refusal::new(Class::Protocol, format!("{said}: Square, or a proxy before it, is in trouble"))
             }
             _ => Refusal::new(
                 Class::Protocol,
@@ -170,7 +170,7 @@ impl Client {
             (_, Some("ACCESS_TOKEN_EXPIRED")) => "the token has expired; renew it".to_owned(),
             (_, Some("ACCESS_TOKEN_REVOKED")) => "the token was revoked; make a new one".to_owned(),
             (_, Some("CLIENT_DISABLED" | "APPLICATION_DISABLED")) => {
-                "square has disabled the application; see its developer dashboard".to_owned()
+                "Square has disabled the application; see its developer dashboard".to_owned()
             }
             (403, _) | (_, Some("INSUFFICIENT_SCOPES" | "FORBIDDEN")) => {
                 format!("the token may not do this; it needs {}", ask.permission)
@@ -199,10 +199,10 @@ fn read<T: DeserializeOwned>(body: &[u8], headers: &HeaderMap, ask: &Ask<'_>) ->
             .is_none_or(|kind| kind.to_str().is_ok_and(|kind| kind.to_ascii_lowercase().contains("json")));
         let place = format!("line {} column {}", error.line(), error.column());
         let text = match error.classify() {
-            _ if !is_json => format!("the answer to {to} is no JSON but a page: a proxy or a portal stands before square; check `api_url`"),
+            _ if !is_json => format!("the answer to {to} is no JSON but a page: a proxy or a portal stands before Square; check `api_url`"),
             serde_json::error::Category::Eof => format!("the JSON of the answer to {to} breaks off at {place}"),
             serde_json::error::Category::Data => {
-                format!("the answer to {to} has another shape than square documents, at {place}; check `version`")
+                format!("the answer to {to} has another shape than Square documents, at {place}; check `version`")
             }
             _ => format!("the answer to {to} is no JSON, at {place}"),
         };
@@ -228,33 +228,4 @@ async fn bounded_body(mut response: Response, ask: &Ask<'_>) -> Result<Vec<u8>, 
             }
         }
     }
-}
-
-/// No answer at all. What the library says names the URL with its query; its innermost cause does not.
-fn unreached(error: &reqwest::Error, ask: &Ask<'_>) -> Refusal {
-    let mut causes = vec![];
-    let mut next = error.source();
-    while let Some(cause) = next {
-        causes.push(cause);
-        next = cause.source();
-    }
-    let innermost = causes.last().map_or_else(|| "no cause given".to_owned(), ToString::to_string);
-    let is_tls = causes.iter().any(|cause| is_of_tls(*cause));
-    let is_dns = causes.iter().any(|cause| cause.to_string().contains("dns error"));
-    let class = match error {
-        _ if is_tls => Class::Tls,
-        _ if is_dns => Class::Dns,
-        error if error.is_timeout() => Class::Timeout,
-        error if error.is_connect() => Class::Connect,
-        // The connection was there, and ended without an answer or with something else than HTTP.
-        _ if causes.iter().any(|cause| cause.is::<std::io::Error>()) => Class::Connect,
-        _ => Class::Protocol,
-    };
-    Refusal::new(class, format!("no answer to {} {}: {innermost}", ask.method, ask.path))
-}
-
-/// An I/O error shows what it wraps only to those who ask, and may wrap another one.
-fn is_of_tls(error: &(dyn std::error::Error + 'static)) -> bool {
-    let within = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-    error.is::<rustls::Error>() || within.is_some_and(|within| is_of_tls(within))
 }

@@ -77,7 +77,7 @@ pub fn base_of(given: &str, environment: Environment) -> Result<String, String> 
         _ => return Err("is neither http nor https".to_owned()),
     }
     if host == Host::Domain(environment.other().host()) {
-        return Err(format!("is square's {} while {environment} is expected", environment.other()));
+        return Err(format!("is Square's {} while {environment} is expected", environment.other()));
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
@@ -108,7 +108,7 @@ mod tests {
         check(
             "https://connect.squareupsandbox.com",
             Production,
-            Err("is square's sandbox while production is expected"),
+            Err("is Square's sandbox while production is expected"),
         );
         check("connect.squareup.com", Production, Err("is no URL: relative URL without a base"));
     }

@@ -11,12 +11,12 @@ pub fn token(token: &TokenStatus, expected: Environment, now: Timestamp, outcome
     if token.client_id.is_none() && token.merchant_id.is_none() {
         outcome.fault(Fault::degraded(
             Class::Protocol,
-            "square's answer about the token names neither an application nor a merchant; check `api_url` and `version`",
+            "Square's answer about the token names neither an application nor a merchant; check `api_url` and `version`",
         ));
     }
     let answering = token.client_id.as_deref().and_then(Environment::of_application);
     if let Some(other) = answering.filter(|answering| *answering != expected) {
-        let text = format!("square's {other} answers where {expected} is expected");
+        let text = format!("Square's {other} answers where {expected} is expected");
         outcome.fault(Fault::failed(Class::Assertion, text));
     }
     if let Some(expires) = token.expires_at.as_deref().filter(|text| !text.is_empty()) {
@@ -24,7 +24,7 @@ pub fn token(token: &TokenStatus, expected: Environment, now: Timestamp, outcome
             Some(expires) => {
                 outcome.measure("token_expiry_seconds", expires.duration_since(now).as_secs_f64());
             }
-            None => outcome.note("square gives the token's expiry in a form that is not known"),
+            None => outcome.note("Square gives the token's expiry in a form that is not known"),
         }
     }
 }
@@ -32,10 +32,10 @@ pub fn token(token: &TokenStatus, expected: Environment, now: Timestamp, outcome
 /// Whether the checkout's application is of the expected environment, and the token's own.
 pub fn application(of_checkout: &str, token: &TokenStatus, expected: Environment, outcome: &mut Outcome) {
     match Environment::of_application(of_checkout) {
-        None => outcome.note("`application_id` begins like no application id of square's"),
+        None => outcome.note("`application_id` begins like no application id of Square's"),
         Some(other) if other != expected => outcome.fault(Fault::failed(
             Class::Assertion,
-            format!("`application_id` is of square's {other} where {expected} is expected: the checkout can't take payments with this token"),
+            format!("`application_id` is of Square's {other} where {expected} is expected: the checkout can't take payments with this token"),
         )),
         Some(_) if token.client_id.as_ref().is_some_and(|of_token| of_token != of_checkout) => {
             outcome.fault(Fault::degraded(
@@ -58,9 +58,9 @@ pub fn locations(wanted: &[String], all: &[Location], outcome: &mut Outcome) -> 
         return wanted.iter().filter(|id| location(id, all, outcome)).cloned().collect();
     }
     let fault = match (all.len(), active.len(), taking_cards) {
-        (0, _, _) => Some("square knows of no location for this token".to_owned()),
-        (all, 0, _) => Some(format!("none of square's {all} locations for this token is active")),
-        (_, active, 0) => Some(format!("square takes cards at none of the {active} active locations")),
+        (0, _, _) => Some("Square knows of no location for this token".to_owned()),
+        (all, 0, _) => Some(format!("none of Square's {all} locations for this token is active")),
+        (_, active, 0) => Some(format!("Square takes cards at none of the {active} active locations")),
         _ => None,
     };
     if let Some(text) = fault {
@@ -102,7 +102,7 @@ pub fn subscriptions(all: &[Subscription], outcome: &mut Outcome) {
     if enabled == 0 {
         outcome.fault(Fault::degraded(
             Class::Assertion,
-            "no webhook subscription is enabled: square tells the shop of no payment",
+            "no webhook subscription is enabled: Square tells the shop of no payment",
         ));
     }
 }

@@ -5,9 +5,9 @@ use super::client::{Ask, Calls, Client, Refusal, Trouble};
 use super::judge;
 use super::payments::{Payments, Window};
 use super::time;
-use super::wait::Waiting;
-use crate::clock;
+use super::wait;
 use crate::outcome::{Class, Fault, Outcome, Status};
+use crate::probe::api::Gate;
 use crate::probe::{Context, Run, Running};
 use jiff::Timestamp;
 use reqwest::Method;
@@ -24,20 +24,19 @@ pub struct Watch {
     pub settling: Duration,
     pub webhooks: bool,
     pub calls_max: u32,
+    /// The check's period.
+    pub every: Duration,
+    /// Closed while Square wants to be left alone.
+    pub gate: Gate,
     pub memory: Mutex<Memory>,
 }
 
 /// What outlives a run.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Memory {
-    waiting: Waiting,
+    /// Refusals in a row for which Square wants to be left alone.
+    refusals: u32,
     newest: Option<Newest>,
-}
-
-impl Memory {
-    pub fn new(every: Duration) -> Memory {
-        Memory { waiting: Waiting::new(every), newest: None }
-    }
 }
 
 /// The newest payment, where there is any, and until when none was missed.
@@ -56,8 +55,7 @@ impl Run for Watch {
     fn run<'a>(&'a self, cx: &'a Context) -> Running<'a> {
         Box::pin(async {
             let mut outcome = Outcome::ok();
-            let pause = self.memory().waiting.fault(clock::steady());
-            if let Some(fault) = pause {
+            if let Err(fault) = self.gate.open() {
                 outcome.measure("calls", 0.0);
                 outcome.fault(fault);
                 return outcome;
@@ -68,7 +66,7 @@ impl Run for Watch {
             look.all().await.ok();
             cx.phase_end();
             if !look.wants_a_pause {
-                self.memory().waiting.answered();
+                self.memory().refusals = 0;
             }
             look.outcome.measure("calls", f64::from(look.calls.made));
             look.outcome
@@ -210,7 +208,7 @@ impl Look<'_> {
             page.payments.iter().flatten().for_each(|payment| payments.add(payment, window));
             let next = page.cursor.filter(|next| !next.is_empty());
             if next.is_some() && next == cursor {
-                let text = "square gave the same cursor twice: the pages of payments have no end";
+                let text = "Square gave the same cursor twice: the pages of payments have no end";
                 self.outcome.fault(Fault::failed(Class::Protocol, text));
                 return Err(Stopped);
             }
@@ -251,7 +249,7 @@ impl Look<'_> {
                 let age = self.cx.now.duration_since(newest).as_secs_f64().max(0.0);
                 self.outcome.measure("newest_payment_age_seconds", age);
             }
-            None => self.outcome.note("square knows of no payment within the last year"),
+            None => self.outcome.note("Square knows of no payment within the last year"),
         }
         Ok(())
     }
@@ -298,8 +296,10 @@ impl Look<'_> {
     fn keep_pause(&mut self, refusal: &Refusal) {
         if refusal.wants_a_pause() {
             self.wants_a_pause = true;
-            let (now, dice) = (clock::steady(), fastrand::f64());
-            self.watch.memory().waiting.refused(&refusal.fault, refusal.asked, now, dice);
+            let mut memory = self.watch.memory();
+            memory.refusals = memory.refusals.saturating_add(1);
+            let chosen = wait::chosen(memory.refusals, self.watch.every, fastrand::f64());
+            self.watch.gate.close(refusal.asked.unwrap_or(chosen), &refusal.fault);
         }
     }
 }

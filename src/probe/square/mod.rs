@@ -15,18 +15,20 @@ mod reason;
 mod time;
 mod wait;
 
+use super::api::Gate;
 use super::{Build, Kind, MeasureInfo, Run};
 use crate::config::text::Text;
 use crate::config::value::Period;
 use client::Client;
 use environment::Environment;
-use look::{Memory, Watch};
+use look::Watch;
 use reqwest::header::HeaderValue;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 
 /// The version of Square's API that the shop's generation of SDKs speaks.
 const VERSION: &str = "2026-05-20";
@@ -210,7 +212,9 @@ impl Kind for Square {
             settling: self.settling.get(),
             webhooks: self.webhooks,
             calls_max: self.calls_max,
-            memory: std::sync::Mutex::new(Memory::new(build.every)),
+            every: build.every,
+            gate: Gate::default(),
+            memory: Mutex::default(),
         }))
     }
 }
