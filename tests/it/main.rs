@@ -9,5 +9,6 @@ mod http;
 mod once;
 mod redis;
 mod run;
+mod square;
 mod support;
 mod tcp;

@@ -34,22 +34,22 @@ async fn odd_answers_are_told_for_what_they_are() {
     check_answers([TOKEN, LOCATION, WEBHOOKS, "{}"], "ok").await;
     check_answers(
         ["{}", LOCATION, WEBHOOKS, "{}"],
-        "degraded protocol: square's answer about the token names neither an application nor a merchant; check `api_url` and `version`",
+        "degraded protocol: Square's answer about the token names neither an application nor a merchant; check `api_url` and `version`",
     )
     .await;
     check_answers(
         [TOKEN, "{}", WEBHOOKS, "{}"],
-        "failed assertion: square knows of no location for this token",
+        "failed assertion: Square knows of no location for this token",
     )
     .await;
     check_answers(
         [TOKEN, r#"{"locations":[{"id":"L","status":"SLEEPING"}]}"#, WEBHOOKS, "{}"],
-        "failed assertion: none of square's 1 locations for this token is active",
+        "failed assertion: none of Square's 1 locations for this token is active",
     )
     .await;
     check_answers(
         [TOKEN, LOCATION, "{}", "{}"],
-        "degraded assertion: no webhook subscription is enabled: square tells the shop of no payment",
+        "degraded assertion: no webhook subscription is enabled: Square tells the shop of no payment",
     )
     .await;
     check_answers(
@@ -64,12 +64,12 @@ async fn odd_answers_are_told_for_what_they_are() {
     .await;
     check_answers(
         [TOKEN, LOCATION, WEBHOOKS, r#"{"errors":[{"category":"RATE_LIMIT_ERROR","code":"RATE_LIMITED"}]}"#],
-        "degraded quota: square answered 200 RATE_LIMIT_ERROR RATE_LIMITED to GET /v2/payments: too many calls with this token, the shop's own included",
+        "degraded quota: Square answered 200 RATE_LIMIT_ERROR RATE_LIMITED to GET /v2/payments: too many calls with this token, the shop's own included",
     )
     .await;
     check_answers(
         [TOKEN, LOCATION, WEBHOOKS, r#"{"cursor":"round","payments":[]}"#],
-        "failed protocol: square gave the same cursor twice: the pages of payments have no end",
+        "failed protocol: Square gave the same cursor twice: the pages of payments have no end",
     )
     .await;
 }
@@ -105,7 +105,7 @@ async fn payments_are_counted_although_the_tokens_state_is_not_told() {
     let look = look_at(&server.url, "").await;
     assert_eq!(
         verdict(&look),
-        "degraded protocol: square answered 500 API_ERROR INTERNAL_SERVER_ERROR to POST /oauth2/token/status: square, or a proxy before it, is in trouble"
+        "degraded protocol: Square answered 500 API_ERROR INTERNAL_SERVER_ERROR to POST /oauth2/token/status: Square, or a proxy before it, is in trouble"
     );
     check_values(&look, &[("payments_succeeded", 1.0), ("calls", 3.0)]);
 }
@@ -121,31 +121,31 @@ async fn every_status_has_its_words() {
     check_status(
         401,
         "<h1>no</h1>",
-        "failed auth: square answered 401, without square's error shape, to POST /oauth2/token/status: the token is wrong for production; a token of the sandbox environment is the likely cause",
+        "failed auth: Square answered 401, without Square's error shape, to POST /oauth2/token/status: the token is wrong for production; a token of the sandbox environment is the likely cause",
     )
     .await;
     check_status(
         302,
         "",
-        "failed protocol: square answered 302, without square's error shape, to GET /v2/locations: redirects are not followed, since they would carry the token elsewhere",
+        "failed protocol: Square answered 302, without Square's error shape, to GET /v2/locations: redirects are not followed, since they would carry the token elsewhere",
     )
     .await;
     check_status(
         404,
         r#"{"errors":[{"category":"INVALID_REQUEST_ERROR","code":"NOT_FOUND"}]}"#,
-        "failed protocol: square answered 404 INVALID_REQUEST_ERROR NOT_FOUND to GET /v2/locations: check `api_url`",
+        "failed protocol: Square answered 404 INVALID_REQUEST_ERROR NOT_FOUND to GET /v2/locations: check `api_url`",
     )
     .await;
     check_status(
         400,
         r#"{"errors":[{"category":"INVALID_REQUEST_ERROR","code":"API_VERSION_INCOMPATIBLE"}]}"#,
-        "failed protocol: square answered 400 INVALID_REQUEST_ERROR API_VERSION_INCOMPATIBLE to GET /v2/locations: it does not take this request; check `version`",
+        "failed protocol: Square answered 400 INVALID_REQUEST_ERROR API_VERSION_INCOMPATIBLE to GET /v2/locations: it does not take this request; check `version`",
     )
     .await;
     check_status(
         502,
         "",
-        "failed protocol: square answered 502, without square's error shape, to GET /v2/locations: square, or a proxy before it, is in trouble",
+        "failed protocol: Square answered 502, without Square's error shape, to GET /v2/locations: Square, or a proxy before it, is in trouble",
     )
     .await;
 }

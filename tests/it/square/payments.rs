@@ -141,7 +141,7 @@ async fn a_shop_without_payments_is_fine() {
     let look = look_at(&url, "").await;
     assert_eq!(verdict(&look), "ok");
     assert_eq!(value(&look, "newest_payment_age_seconds"), None);
-    assert_eq!(look.outcome.notes, ["square knows of no payment within the last year"]);
+    assert_eq!(look.outcome.notes, ["Square knows of no payment within the last year"]);
 }
 
 #[tokio::test]

@@ -24,6 +24,21 @@ pub fn python(program: &str, input: &str) -> Result<String, String> {
     answer(Command::new(&*INTERPRETER).args(["-c", program]), input)
 }
 
+/// Runs a script of `tests/it/judges/` with npm packages, each `name@version`. What it printed; what it complained
+/// of otherwise. The script finds its packages from where it runs: `createRequire(process.cwd() + '/')`.
+pub fn node(script: &str, packages: &[&str], args: &[&str]) -> Result<String, String> {
+    let name = script.strip_suffix(".mjs").expect("an ES module");
+    let home = install(&format!("node-{name}"), packages, |home| {
+        fs::remove_dir_all(home).ok();
+        fs::create_dir_all(home).expect("a directory");
+        fs::write(home.join("package.json"), r#"{"private":true}"#).expect("a package.json");
+        let npm = ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"];
+        run(Command::new("npm").current_dir(home).args(npm).args(packages));
+    });
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/judges").join(script);
+    answer(Command::new("node").current_dir(home).arg(script).args(args), "")
+}
+
 /// What a program prints when it is given `input`; what it complained of where it is not pleased.
 pub fn answer(command: &mut Command, input: &str) -> Result<String, String> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

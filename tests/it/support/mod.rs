@@ -11,4 +11,5 @@ pub mod prometheus;
 pub mod redis;
 pub mod server;
 pub mod target;
+pub mod vendor;
 pub mod web;
