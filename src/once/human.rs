@@ -25,11 +25,16 @@ const TIME_WIDTH: usize = 9;
 const EVIDENCE: &str = "    │ ";
 
 pub fn text(judged: &Judged, screen: Screen) -> String {
-    let name_width = judged.items().iter().map(|item| item.name().chars().count()).max().unwrap_or(0);
+    let items = judged.items();
+    let longest = |width: fn(&Item<'_>) -> usize| items.iter().map(width).max().unwrap_or(0);
+    let width = screen.width.clamp(WIDTH.0, WIDTH.1);
+    let name_width = longest(|item| item.name().chars().count()).min(NAME_WIDTH_MAX);
+    let title_width = longest(|item| title(*item).chars().count());
     let mut page = Page {
         out: String::new(),
-        width: screen.width.clamp(WIDTH.0, WIDTH.1),
-        name_width: name_width.min(NAME_WIDTH_MAX),
+        width,
+        name_width,
+        title_width: title_width.min(width.saturating_sub(STATUS_WIDTH + name_width + 2 + TIME_WIDTH)),
         colour: screen.colour,
     };
     for (section, items) in judged.sections() {
@@ -47,6 +52,7 @@ struct Page {
     out: String,
     width: usize,
     name_width: usize,
+    title_width: usize,
     colour: bool,
 }
 
@@ -74,6 +80,11 @@ fn look_of(status: Status) -> (char, Style) {
     }
 }
 
+/// What people call it; nothing where that only repeats the name.
+fn title(item: Item<'_>) -> String {
+    if item.title() == item.name() { String::new() } else { shown(item.title()) }
+}
+
 impl Page {
     fn section(&mut self, section: &str) {
         self.put(BOLD, &shown(section));
@@ -86,16 +97,14 @@ impl Page {
         self.put(style, &format!("{sign} {word:<width$}", width = STATUS_WIDTH - 4));
         let name = fit(item.name(), self.name_width);
         self.put(if word == "ok" { PLAIN } else { BOLD }, &name);
-        let title_width = self.width.saturating_sub(STATUS_WIDTH + self.name_width + 2 + TIME_WIDTH);
-        // A title that only repeats the name says nothing.
-        let title = if item.title() == item.name() { String::new() } else { shown(item.title()) };
+        let title = title(item);
         self.out.push_str("  ");
         match item {
             Item::Ran(result) => {
-                self.put(DIM, &fit(&title, title_width));
+                self.put(DIM, &fit(&title, self.title_width));
                 put(&mut self.out, format_args!("{:>TIME_WIDTH$}", duration(result.took)));
             }
-            Item::Skipped(_) => self.put(DIM, fit(&title, title_width).trim_end()),
+            Item::Skipped(_) => self.put(DIM, fit(&title, self.title_width).trim_end()),
         }
         self.out.push('\n');
         match item {
@@ -211,24 +220,24 @@ mod tests {
     fn what_is_wrong_is_seen_at_a_glance() {
         let expected = "\
 shop
-  ✔ ok        site      The site                               12.0 ms
+  ✔ ok        site      The site      12.0 ms
   ○ skipped   payments  The payments
     │ variable TOKEN is not set
-  ▲ degraded  cache     The cache                              60.0 ms
+  ▲ degraded  cache     The cache     60.0 ms
     │ slow
     │ checks/shop.toml:13
-  ? unknown   disk      The disk                               72.0 ms
+  ? unknown   disk      The disk      72.0 ms
     │ no file descriptor left
     │ checks/shop.toml:16
 
 database
-  ✖ failed    database  The database                           24.0 ms
+  ✖ failed    database  The database  24.0 ms
     │ connection refused by 127.0.0.1:5432 ::error::50%, <&> |#[x]
     │ second fault
     │ note: lacks pg_monitor
     │ connect 3.00 ms · query 20.0 ms
     │ checks/shop.toml:4
-  ✖ failed    orders    The orders                             36.0 ms
+  ✖ failed    orders    The orders    36.0 ms
     │ connection refused
     │ it needs database, which failed
     │ checks/shop.toml:7

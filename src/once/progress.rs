@@ -55,11 +55,10 @@ impl Progress {
 
 fn message(waiting: &[String], bad: usize) -> String {
     const CHARS_MAX: usize = 60;
-    let bad = if bad == 0 { String::new() } else { format!("{bad} not ok; ") };
-    if waiting.is_empty() {
-        return bad;
-    }
-    shown(&plain::line(&format!("{bad}waiting for {}", waiting.join(", ")), CHARS_MAX))
+    let bad = (bad > 0).then(|| format!("{bad} not ok"));
+    let waiting = (!waiting.is_empty()).then(|| format!("waiting for {}", waiting.join(", ")));
+    let parts: Vec<_> = bad.into_iter().chain(waiting).collect();
+    shown(&plain::line(&parts.join("; "), CHARS_MAX))
 }
 
 #[cfg(test)]
@@ -71,7 +70,7 @@ mod tests {
         let names = ["database", "payments"].map(str::to_owned);
         assert_eq!(message(&names, 0), "waiting for database, payments");
         assert_eq!(message(&names[1..], 1), "1 not ok; waiting for payments");
-        assert_eq!(message(&[], 1), "1 not ok; ");
+        assert_eq!(message(&[], 1), "1 not ok");
         let many: Vec<_> = (0..100).map(|n| format!("check-{n}")).collect();
         assert_eq!(message(&many, 0).chars().count(), 60);
     }
