@@ -7,6 +7,7 @@ mod database;
 mod dns;
 mod http;
 mod once;
+mod readme;
 mod redis;
 mod run;
 mod square;
