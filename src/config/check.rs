@@ -88,7 +88,7 @@ pub struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// `None` where it has faults; `Err` where a variable is not set.
+    /// `None` where it has faults; `Err` where a variable is not set or is for something else.
     pub fn check(&mut self, raw: CheckTable) -> Option<Result<Check, Skipped>> {
         let faults_before = self.faults.len();
         let fingerprint = fingerprint(&raw);
@@ -110,7 +110,7 @@ impl Reader<'_> {
         let title = raw.title.unwrap_or_else(|| title_of(&name));
         let section = raw.section.unwrap_or_else(|| "general".to_owned());
         let Some(probe) = probe else {
-            let why = not_set(&found);
+            let why = why_skipped(&found);
             let (kind, tags) = (kind.name(), raw.tags);
             return Some(Err(Skipped { name, title, section, kind, tags, place, why }));
         };
@@ -203,7 +203,10 @@ impl Reader<'_> {
     }
 }
 
-fn not_set(found: &Found) -> String {
+fn why_skipped(found: &Found) -> String {
+    if let Some(why) = found.left_out.as_ref().filter(|_| found.unset.is_empty()) {
+        return why.clone();
+    }
     let names: Vec<&str> = found.unset.iter().map(String::as_str).collect();
     match names.as_slice() {
         [one] => format!("variable {one} is not set"),

@@ -113,6 +113,8 @@ pub struct Found {
     pub faults: Vec<BuildFault>,
     /// Names of variables that are not set: the check is skipped.
     pub unset: BTreeSet<String>,
+    /// Why the check can't run with the values that the variables have, and is skipped.
+    pub left_out: Option<String>,
     /// A digest of every filled value, so that a reload sees a changed secret. It never leaves the process.
     pub values: u64,
 }
@@ -156,6 +158,11 @@ impl Build<'_> {
     /// The filled text, where it is known not to be a secret.
     pub fn text(&mut self, key: &str, text: &Text) -> Option<String> {
         self.secret(key, text).map(|filled| filled.expose_secret().to_owned())
+    }
+
+    /// Skips the check: its definition is right, but the values of its variables are for something else.
+    pub fn leave_out(&mut self, why: impl Into<String>) {
+        self.found.left_out = Some(why.into());
     }
 
     /// Reports a fault at a key of the probe's table.

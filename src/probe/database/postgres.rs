@@ -158,6 +158,10 @@ impl Kind for Postgres {
 fn server(build: &mut Build<'_>, key: &str, url: &Text, ca: Option<&Text>) -> Option<Server> {
     match super::address(build, key, url, ca)? {
         Address::Postgres(server) => Some(server),
+        Address::Sqlite(_) if url.literal().is_none() => {
+            build.leave_out("it needs a PostgreSQL server, and the address is that of an embedded database");
+            None
+        }
         Address::Sqlite(_) => {
             let text = "the file of an embedded database has no server to look at";
             build.fault_with_hint(key, text, "ask it questions with `probe.sql`");

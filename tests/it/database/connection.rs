@@ -224,6 +224,9 @@ fn a_file_is_nothing_for_the_kind_that_looks_at_servers() {
         .remove(0)
         .hint;
     assert_eq!(hint.as_deref(), Some("ask it questions with `probe.sql`"));
+    let of_variable = build("probe.postgres = { url = '${URL}' }", &[("URL", "sqlite:/shop.db")]);
+    let why = of_variable.err().expect("left out").left_out.expect("a reason");
+    assert_eq!(why, "it needs a PostgreSQL server, and the address is that of an embedded database");
     let admin = "probe.postgres = { url = 'postgres://u@h/d', pooler_admin_url = 'postgres://u:marked-secret@h:x/d' }";
     assert_eq!(build_faults(admin), ["pooler_admin_url: the port is not a number between 1 and 65535"]);
     assert!(
