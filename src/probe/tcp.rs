@@ -5,11 +5,12 @@ use super::net::Net;
 use super::net::connect::{self, is_own_trouble};
 use super::net::stream::Stream;
 use super::net::target::Target;
-use super::net::tls::{self, Alpn, CERTIFICATE_EXPIRY, Tls};
+use super::net::tls::{self, Alpn, CERTIFICATE_EXPIRY, Peer, Tls};
 use super::{Build, Context, Kind, MeasureInfo, Run, Running};
 use crate::config::text::Text;
 use crate::config::value::Size;
 use crate::outcome::{Class, Fault, Outcome};
+use rustls_pki_types::ServerName;
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -46,7 +47,7 @@ struct Banner {
 struct Connect {
     net: Arc<Net>,
     target: Target,
-    tls: Option<tls::Client>,
+    tls: Option<(tls::Client, ServerName<'static>)>,
     send: Option<SecretString>,
     expect: Option<Match>,
 }
@@ -79,10 +80,19 @@ impl Kind for Tcp {
         let tls = self.tls.as_ref().map(|table| tls::Client::build(build, Some(table), Alpn::None));
         let send = self.send.as_ref().map(|text| build.secret("send", text));
         let expect = self.expect.as_ref().map(|banner| banner.build(build));
+        let target = target?;
+        let tls = match whole(tls)? {
+            None => None,
+            Some(tls) => {
+                let name = tls.server_name().cloned().map_or_else(|| target.server_name(), Ok);
+                let name = name.map_err(|why| build.fault("address", why)).ok()?;
+                Some((tls, name))
+            }
+        };
         Some(Box::new(Connect {
             net: build.net.clone(),
-            target: target?,
-            tls: whole(tls)?,
+            target,
+            tls,
             send: whole(send)?,
             expect: whole(expect)?,
         }))
@@ -126,7 +136,10 @@ impl Connect {
         let tcp = connect::connect(&self.net, cx, &self.target).await?;
         let mut stream = match &self.tls {
             None => Stream::Plain(tcp),
-            Some(tls) => Stream::Tls(Box::new(tls.handshake(cx, tcp, &self.target, outcome).await?.stream)),
+            Some((tls, name)) => {
+                let peer = Peer { name, target: &self.target };
+                Stream::Tls(Box::new(tls.handshake(cx, tcp, peer, outcome).await?.stream))
+            }
         };
         if let Some(send) = &self.send {
             cx.phase("send");

@@ -9,12 +9,14 @@ use base64::prelude::BASE64_STANDARD;
 use hyper::Uri;
 use hyper::header::HeaderValue;
 use percent_encoding::percent_decode_str;
+use rustls_pki_types::ServerName;
 use url::{Position, Url};
 
 /// One place to ask, prepared.
 pub struct Hop {
     pub url: Url,
-    pub secure: bool,
+    /// The name that the certificate must carry, where TLS is spoken.
+    pub secure: Option<ServerName<'static>>,
     pub target: Target,
     /// `/path?query`, as HTTP/1.1 asks.
     pub path: Uri,
@@ -48,12 +50,21 @@ impl Hop {
         let no_uri = |_| "its path or query holds a character that HTTP does not allow".to_owned();
         let full = Uri::try_from(format!("{}://{host}{path}", url.scheme())).map_err(no_uri)?;
         let path = Uri::try_from(path).map_err(no_uri)?;
-        Ok(Hop { secure, target: Target { host: name, port }, path, full, authority, shown, url })
+        let target = Target { host: name, port };
+        let secure = if secure { Some(target.server_name()?) } else { None };
+        Ok(Hop { url, secure, target, path, full, authority, shown })
+    }
+
+    /// Expects the name of the definition in the certificate, where it gives one and TLS is spoken.
+    pub fn ask_for(&mut self, wanted: Option<&ServerName<'static>>) {
+        if let (Some(name), Some(wanted)) = (&mut self.secure, wanted) {
+            *name = wanted.clone();
+        }
     }
 
     /// Whether what is meant for `self` may also be told to `other`.
     pub fn same_origin(&self, other: &Hop) -> bool {
-        self.secure == other.secure && self.target == other.target
+        self.secure.is_some() == other.secure.is_some() && self.target == other.target
     }
 }
 

@@ -7,7 +7,7 @@ use crate::config::value::Size;
 use crate::outcome::{Class, Fault, Outcome};
 use crate::probe::Context;
 use crate::probe::net::stream::{FirstBytes, Stream, Watched};
-use crate::probe::net::tls;
+use crate::probe::net::tls::{self, Peer};
 use crate::probe::net::{Net, connect};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -99,8 +99,9 @@ impl Connection {
     ) -> Result<Connection, Fault> {
         let tcp = connect::connect(net, cx, &hop.target).await?;
         let (tls, wanted) = how;
-        let (stream, http2, expires) = if hop.secure {
-            let secured = tls.handshake(cx, tcp, &hop.target, outcome).await?;
+        let (stream, http2, expires) = if let Some(name) = &hop.secure {
+            let peer = Peer { name, target: &hop.target };
+            let secured = tls.handshake(cx, tcp, peer, outcome).await?;
             let http2 = secured.speaks_http2();
             if wanted == Wanted::Http2 && !http2 {
                 let text = format!("{} does not offer HTTP/2 in its TLS handshake (ALPN)", hop.target);

@@ -136,7 +136,11 @@ impl Look {
         url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| nowhere("it has no host"))?;
         let shown = address::shown(&url, None);
         let host = self.host.as_ref().filter(|_| same_place(&url, &hop.url));
-        Hop::new(url, shown, host).map(Some).map_err(|why| nowhere(&why))
+        let mut next = Hop::new(url, shown, host).map_err(|why| nowhere(&why))?;
+        if next.target.host == self.first.target.host {
+            next.ask_for(self.tls.server_name());
+        }
+        Ok(Some(next))
     }
 
     async fn judge(

@@ -18,8 +18,7 @@ use address::Hop;
 use bytes::Bytes;
 use exchange::Outgoing;
 use expected::Expected;
-use hyper::header::{ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
-use hyper::header::{TRANSFER_ENCODING, USER_AGENT};
+use hyper::header::{ACCEPT, AUTHORIZATION, HOST, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{HeaderMap, Method};
 use json::{Expectation, Pointer};
 use look::Look;
@@ -109,6 +108,10 @@ enum HttpVersion {
 const BODY_MAX: Size = Size::from_bytes(64 * 1024 * 1024);
 const USER: HeaderValue = HeaderValue::from_static(concat!("atalaya/", env!("CARGO_PKG_VERSION")));
 
+/// Headers that belong to the connection, not to what is asked.
+const OWN: [&str; 7] =
+    ["connection", "content-length", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"];
+
 const fn body_max() -> Size {
     Size::from_bytes(1024 * 1024)
 }
@@ -152,7 +155,8 @@ impl Kind for Http {
             build.fault("body_max", format!("`{}` is more than {BODY_MAX}", self.body_max));
             return None;
         }
-        let (mut headers, (hop, auth)) = (headers?, hop?);
+        let (mut headers, (mut hop, auth), tls) = (headers?, hop?, tls?);
+        hop.ask_for(tls.server_name());
         let host = headers.remove(HOST);
         if let Some(auth) = auth {
             if headers.contains_key(AUTHORIZATION) {
@@ -173,7 +177,7 @@ impl Kind for Http {
             body_max: self.body_max,
             version: self.version.into(),
             kept: self.keep_alive.then(|| Mutex::new(None)),
-            tls: tls?,
+            tls,
         }))
     }
 }
@@ -217,7 +221,7 @@ impl Http {
                 whole = false;
                 continue;
             };
-            if [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION].contains(&name) {
+            if OWN.contains(&name.as_str()) {
                 build.fault(&key, format!("`{name}` is set by atalaya itself"));
                 whole = false;
                 continue;

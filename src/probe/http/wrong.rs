@@ -29,6 +29,9 @@ pub struct Asked<'a> {
 pub fn wrong(error: &hyper::Error, stage: Stage, asked: Asked<'_>) -> Fault {
     let Asked { hop, first, .. } = asked;
     let target = &hop.target;
+    if error.is_user() {
+        return Fault::internal(format!("the request can't be sent: {}", deepest(error)));
+    }
     let cause = io_error(error);
     if let Some(own) = cause.filter(|error| is_own_trouble(error)) {
         return Fault::internal(format!("{target}: {own}"));
@@ -71,7 +74,7 @@ fn body(error: &hyper::Error, length: u64, expected: Option<u64>) -> String {
 /// What is spoken there instead of what was asked for, where the first bytes tell.
 fn spoken(first: [u8; 8], asked: Asked<'_>) -> Option<&'static str> {
     match &first {
-        [0x15 | 0x16, 0x03, ..] if !asked.hop.secure => Some("speaks TLS; ask it with `https://`"),
+        [0x15 | 0x16, 0x03, ..] if asked.hop.secure.is_none() => Some("speaks TLS; ask it with `https://`"),
         b"HTTP/1.1" | b"HTTP/1.0" if asked.http2 => Some("answers in HTTP/1 where HTTP/2 was asked for"),
         [b'S', b'S', b'H', b'-', ..] => Some("speaks SSH, not HTTP"),
         [b'2', b'2', b'0', b' ' | b'-', ..] => Some("speaks SMTP or FTP, not HTTP"),

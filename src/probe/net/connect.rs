@@ -17,6 +17,9 @@ const NEXT_AFTER: Duration = Duration::from_millis(250);
 /// A name with more addresses is not tried to the end: the reason must stay readable.
 const ADDRESSES_MAX: usize = 8;
 
+/// The part of what is left until the deadline that may go into connecting.
+const SHARE: f64 = 0.95;
+
 type Failure = (SocketAddr, io::Error);
 
 /// Connects, with the phases `resolve` (names only) and `connect`.
@@ -31,17 +34,21 @@ pub async fn connect(net: &Net, cx: &Context, target: &Target) -> Result<TcpStre
             cx.phase("resolve");
             let addresses = net.resolver.addresses(cx, name).await?;
             cx.phase("connect");
-            race(addresses, target.port).await.map_err(|failures| fault(Some(name), &failures))
+            race(addresses, target.port, cx).await.map_err(|failures| fault(Some(name), &failures))
         }
     }
 }
 
-async fn race(addresses: Vec<IpAddr>, port: u16) -> Result<TcpStream, Vec<Failure>> {
+/// Ends a little before the deadline, so that the reason can name what was tried.
+async fn race(addresses: Vec<IpAddr>, port: u16, cx: &Context) -> Result<TcpStream, Vec<Failure>> {
     let mut waiting = addresses.into_iter().take(ADDRESSES_MAX).map(|ip| SocketAddr::new(ip, port));
     let mut trying = FuturesUnordered::new();
-    let mut failures = Vec::new();
+    let (mut tried, mut failures) = (Vec::new(), Vec::<Failure>::new());
+    let end = tokio::time::sleep(cx.remaining().mul_f64(SHARE));
+    tokio::pin!(end);
     loop {
         if let Some(address) = waiting.next() {
+            tried.push(address);
             trying.push(async move { TcpStream::connect(address).await.map_err(|error| (address, error)) });
         } else if trying.is_empty() {
             return Err(failures);
@@ -53,6 +60,11 @@ async fn race(addresses: Vec<IpAddr>, port: u16) -> Result<TcpStream, Vec<Failur
                 Err(failure) => failures.push(failure),
             },
             () = tokio::time::sleep(NEXT_AFTER), if more => {}
+            () = &mut end => {
+                tried.retain(|address| failures.iter().all(|(failed, _)| failed != address));
+                failures.extend(tried.into_iter().map(|address| (address, io::ErrorKind::TimedOut.into())));
+                return Err(failures);
+            }
         }
     }
 }
@@ -92,7 +104,8 @@ pub fn is_own_trouble(error: &io::Error) -> bool {
 mod tests {
     use super::*;
     use crate::outcome::Status;
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpSocket};
+    use tokio::time::timeout;
 
     fn check(name: Option<&str>, failures: &[(&str, i32)], status: Status, text: &str) {
         let failures: Vec<Failure> = failures
@@ -127,15 +140,50 @@ mod tests {
         );
     }
 
+    fn context(timeout: Duration) -> Context {
+        Context::new(jiff::Timestamp::UNIX_EPOCH, timeout)
+    }
+
     #[tokio::test]
     async fn an_address_that_refuses_gives_way_to_the_next() {
+        let cx = context(Duration::from_secs(5));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let addresses = ["::1", "127.0.0.1"].map(|one| one.parse().expect("an address"));
-        let stream = race(addresses.to_vec(), port).await.expect("the second address listens");
+        let stream = race(addresses.to_vec(), port, &cx).await.expect("the second address listens");
         assert_eq!(stream.peer_addr().expect("a peer").port(), port);
         drop(listener);
-        let failures = race(addresses.to_vec(), port).await.expect_err("nobody listens now");
+        let failures = race(addresses.to_vec(), port, &cx).await.expect_err("nobody listens now");
         assert_eq!(failures.len(), 2);
+    }
+
+    /// A port whose queue is full, so that the kernel drops whoever comes: a black hole.
+    async fn black_hole() -> (TcpListener, Vec<TcpStream>) {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind("127.0.0.2:0".parse().expect("an address")).expect("a port");
+        let listener = socket.listen(1).expect("a listener");
+        let address = listener.local_addr().expect("an address");
+        let mut queue = Vec::new();
+        while let Ok(stream) = timeout(Duration::from_millis(200), TcpStream::connect(address)).await {
+            queue.push(stream.expect("a connection"));
+        }
+        (listener, queue)
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_silent_gives_way_and_is_named() {
+        let (hole, _queue) = black_hole().await;
+        let port = hole.local_addr().expect("an address").port();
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("the same port elsewhere");
+        let addresses = ["127.0.0.2", "127.0.0.1"].map(|one| one.parse().expect("an address"));
+        let stream = race(addresses.to_vec(), port, &context(Duration::from_secs(5))).await;
+        let peer = stream.expect("the second address listens").peer_addr().expect("a peer");
+        assert_eq!(peer, listener.local_addr().expect("an address"));
+        drop(listener);
+        let failures = race(addresses.to_vec(), port, &context(Duration::from_secs(1))).await;
+        let fault = fault(Some("shop"), &failures.expect_err("nobody answers now"));
+        let text =
+            format!("`shop`: 127.0.0.1:{port} refused the connection; 127.0.0.2:{port} did not answer");
+        assert_eq!((fault.class, fault.text), (Class::Connect, text));
     }
 }

@@ -90,6 +90,13 @@ pub struct Client {
     insecure: bool,
 }
 
+/// The other side of a handshake: where it is, and the name that its certificate must carry.
+#[derive(Clone, Copy)]
+pub struct Peer<'a> {
+    pub name: &'a ServerName<'static>,
+    pub target: &'a Target,
+}
+
 /// A connection after its handshake.
 pub struct Secured {
     pub stream: TlsStream<TcpStream>,
@@ -132,26 +139,28 @@ impl Client {
         Some(Client { config, server_name, insecure: table.insecure })
     }
 
+    /// The name that the definition wants in place of the host's.
+    pub fn server_name(&self) -> Option<&ServerName<'static>> {
+        self.server_name.as_ref()
+    }
+
     /// Phase `tls`. The certificate's expiry goes into the outcome also where the handshake fails.
     pub async fn handshake(
         &self,
         cx: &Context,
         tcp: TcpStream,
-        target: &Target,
+        peer: Peer<'_>,
         outcome: &mut Outcome,
     ) -> Result<Secured, Fault> {
         cx.phase("tls");
-        let name = match &self.server_name {
-            Some(name) => name.clone(),
-            None => target.server_name().map_err(|why| Fault::failed(Class::Tls, why))?,
-        };
-        let shown = name.to_str().into_owned();
+        let Peer { name, target } = peer;
+        let shown = name.to_str();
         // Each side speaks several times in turn: waiting for more to send would cost 40 ms.
         tcp.set_nodelay(true)
             .map_err(|error| Fault::internal(format!("can't set up the connection: {error}")))?;
         let connector = TlsConnector::from(self.config.clone());
         let handshake = async {
-            let result = connector.connect(name, tcp).await;
+            let result = connector.connect(name.clone(), tcp).await;
             (result, REFUSED.with(RefCell::take))
         };
         let (result, refused) = REFUSED.scope(RefCell::new(None), handshake).await;
@@ -168,7 +177,10 @@ impl Client {
         }
         match result {
             Ok(stream) => Ok(Secured { stream, expires }),
-            Err(error) => Err(fault(&error, refused.as_ref(), &shown, target, cx.now)),
+            Err(error) => Err(match refused {
+                Some(refused) => Fault::failed(Class::Tls, refused.words(&shown, cx.now)),
+                None => fault(&error, target),
+            }),
         }
     }
 }
@@ -180,10 +192,7 @@ fn unverified(refused: Option<&Refused>, name: &str, now: Timestamp) -> String {
     }
 }
 
-fn fault(error: &io::Error, refused: Option<&Refused>, name: &str, target: &Target, now: Timestamp) -> Fault {
-    if let Some(refused) = refused {
-        return Fault::failed(Class::Tls, refused.words(name, now));
-    }
+fn fault(error: &io::Error, target: &Target) -> Fault {
     if let Some(why) = tls_error(error) {
         return Fault::failed(Class::Tls, words(why, target));
     }

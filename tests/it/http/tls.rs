@@ -2,7 +2,7 @@
 
 use super::OK;
 use crate::support::probe::{build_faults, look, measure, verdict};
-use crate::support::web::{Authority, Identity, TlsServer, say, saying_in_tls, serve};
+use crate::support::web::{Authority, Identity, TlsServer, say, saying, saying_in_tls, serve};
 use atalaya::probe::Look;
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use std::net::SocketAddr;
@@ -172,4 +172,20 @@ fn pem(label: &str, der: &[u8]) -> String {
     use base64::Engine;
     let text = base64::prelude::BASE64_STANDARD.encode(der);
     format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
+}
+
+#[tokio::test]
+async fn a_redirect_to_https_is_followed_and_its_certificate_judged() {
+    let authority = Authority::new();
+    let address = server(authority.identity("shop.example", |_| ())).await;
+    let to = format!("https://localhost:{}/", address.port());
+    let plain = saying(format!("HTTP/1.1 301 Moved\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n")).await;
+    let follow = async |tls: &str| {
+        let url = format!("http://localhost:{}/", plain.port());
+        let tls = format!("{{ ca = {:?}{tls} }}", authority.file());
+        verdict(&look(&format!("probe.http = {{ url = \"{url}\", redirects = 1, tls = {tls} }}")).await)
+    };
+    let wrong = "failed tls: the certificate is not for `localhost`; it is for `shop.example`";
+    assert_eq!(follow("").await, wrong);
+    assert_eq!(follow(", server_name = \"shop.example\"").await, "ok");
 }
