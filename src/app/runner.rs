@@ -7,7 +7,7 @@ use crate::config::Check;
 use crate::judge::limits;
 use crate::probe;
 use crate::record::Run;
-use crate::schedule::{Due, Id, Schedule, offset};
+use crate::schedule::{self, Due, Id, Schedule};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -99,7 +99,8 @@ impl Runner {
             }
             // An edited check whose interval is the same keeps its place too.
             let kept = places.get(&check.name).filter(|(every, _)| *every == check.every);
-            let first = kept.and_then(|(_, due)| *due).unwrap_or_else(|| now + offset(&check.name, shortest));
+            let first =
+                kept.and_then(|(_, due)| *due).unwrap_or_else(|| schedule::first(&check.name, now, shortest));
             self.schedule.insert(*id, check.every, first);
             self.entries.insert(*id, Entry { check: check.clone(), under_way: Arc::default() });
         }

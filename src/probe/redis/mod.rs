@@ -10,12 +10,13 @@ mod wire;
 use super::net::Net;
 use super::net::connect::connect;
 use super::net::stream::Stream;
-use super::net::tls::{self, Alpn, CERTIFICATE_EXPIRY, Tls};
+use super::net::tls::{self, Alpn, CERTIFICATE_EXPIRY, Peer, Tls};
 use super::{Build, Context, Kind, MeasureInfo, Run, Running};
 use crate::config::text::Text;
 use crate::outcome::{Class, Fault, Outcome};
 use ::redis::{Value, cmd};
 use address::Address;
+use rustls_pki_types::ServerName;
 use schemars::JsonSchema;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
@@ -50,7 +51,7 @@ fn yes() -> bool {
 struct Look {
     net: Arc<Net>,
     address: Address,
-    tls: Option<tls::Client>,
+    tls: Option<(tls::Client, ServerName<'static>)>,
     write: bool,
     info: bool,
     counts: Mutex<Counts>,
@@ -100,7 +101,10 @@ impl Kind for Redis {
             return None;
         }
         let tls = if address.tls {
-            Some(tls::Client::build(build, self.tls.as_deref(), Alpn::None)?)
+            let tls = tls::Client::build(build, self.tls.as_deref(), Alpn::None)?;
+            let name = tls.server_name().cloned().map_or_else(|| address.target.server_name(), Ok);
+            let name = name.map_err(|why| build.fault("url", why)).ok()?;
+            Some((tls, name))
         } else {
             None
         };
@@ -126,8 +130,9 @@ impl Look {
     async fn look(&self, cx: &Context, outcome: &mut Outcome) -> Result<(), Fault> {
         let target = &self.address.target;
         let tcp = connect(&self.net, cx, target).await?;
-        let stream = if let Some(tls) = &self.tls {
-            Stream::Tls(Box::new(tls.handshake(cx, tcp, target, outcome).await?.stream))
+        let stream = if let Some((tls, name)) = &self.tls {
+            let peer = Peer { name, target };
+            Stream::Tls(Box::new(tls.handshake(cx, tcp, peer, outcome).await?.stream))
         } else {
             tcp.set_nodelay(true)
                 .map_err(|error| Fault::internal(format!("can't set up the connection: {error}")))?;
