@@ -1,4 +1,16 @@
-//! A shop that breaks on purpose: the services that it stands on, as local HTTP servers that answer as the
-//! real ones do.
+//! A shop that breaks on purpose: what `atalaya demo` watches, and what tests hold the shipped checks against.
+//!
+//! One shop serves both databases. [`schema`] has the tables, [`sql`] writes statements that PostgreSQL and SQLite
+//! both take, [`trade`] lets seeded customers buy, and [`fault`] breaks what has really broken in such shops. All
+//! of that is pure: time and seed are arguments, so the same arguments give the same shop. The services that it stands
+//! on are local HTTP servers that answer as the real ones do.
 
+pub mod catalog;
+pub mod fault;
+mod harm;
+pub mod order;
+pub mod row;
+pub mod schema;
+pub mod sql;
 pub mod square;
+pub mod trade;
