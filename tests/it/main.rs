@@ -11,5 +11,6 @@ mod readme;
 mod redis;
 mod run;
 mod square;
+mod shop;
 mod support;
 mod tcp;

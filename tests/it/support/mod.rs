@@ -10,6 +10,7 @@ pub mod probe;
 pub mod prometheus;
 pub mod redis;
 pub mod server;
+pub mod shop;
 pub mod target;
 pub mod vendor;
 pub mod web;
