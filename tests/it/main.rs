@@ -4,6 +4,7 @@
 
 mod command;
 mod database;
+mod demo;
 mod dns;
 mod http;
 mod once;

@@ -1,0 +1,256 @@
+//! A shop that goes on: customers buy by the second, in an embedded database, with a web site and a Square of its own.
+//!
+//! Everything listens on loopback, on ports that the system gives. One task owns the database and is the only one that
+//! writes; switches are orders to it, so that a fault and the trade that goes on never meet half-way.
+
+use super::fault::ShopFault;
+use super::order::Payment;
+use super::schema::{self, Dialect};
+use super::site::Site;
+use super::square::{self, Ending, Square};
+use super::switch::{Faults, Order, Switch};
+use super::trade::{PAST, Trade};
+use crate::clock;
+use axum::Router;
+use jiff::{SignedDuration, Timestamp};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+
+/// Customers come this many times as often as in the past, so that someone who looks sees them come: every
+/// quarter of a minute at noon.
+const PACE: f64 = 20.0;
+const TICK: Duration = Duration::from_secs(1);
+const ORDERS_WAITING_MAX: usize = 16;
+/// As much of the past as Square's checks look at.
+const SQUARES_PAST: SignedDuration = SignedDuration::from_hours(24);
+/// Square's checks let payments settle for some seconds before they count them.
+const JUST_NOW: SignedDuration = SignedDuration::from_secs(30);
+const FAILED_AT_ONCE: u32 = 4;
+/// The hour of the shop's day at which the demo begins.
+const LUNCH: i64 = 12;
+
+/// A living shop. It ends when this is dropped.
+pub struct Shop {
+    /// What the shipped checks need to watch it: names and values.
+    pub variables: Vec<(String, String)>,
+    pub faults: Faults,
+    /// The web shop, to look at.
+    pub site: String,
+    _tasks: JoinSet<()>,
+}
+
+/// Why the shop can't be opened.
+#[derive(Debug)]
+pub enum Error {
+    Listen(std::io::Error),
+    Remove(PathBuf, std::io::Error),
+    Database(PathBuf, sqlx::Error),
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Error::Listen(error) => write!(f, "can't listen on loopback for the demo's shop: {error}"),
+            Error::Remove(path, error) => {
+                write!(f, "can't remove the last demo's {}: {error}", path.display())
+            }
+            Error::Database(path, error) => {
+                write!(f, "can't fill the demo's database {}: {error}", path.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl Shop {
+    /// Opens a shop with ten weeks of past; its database is a new file `shop.db` in `directory`.
+    pub async fn start(seed: u64, directory: &Path) -> Result<Shop, Error> {
+        let now = clock::wall();
+        let file = directory.join("shop.db");
+        let square = Square::new(clock::wall);
+        let site = Site::default();
+        let on = Arc::new(Mutex::new(BTreeSet::new()));
+        let (orders, waiting) = mpsc::channel(ORDERS_WAITING_MAX);
+        let mut keeper = Keeper {
+            database: open(&file).await?,
+            trade: Trade::new(seed, now - PAST).with_hours_ahead(hours_ahead(now)),
+            square: Arc::clone(&square),
+            site: site.clone(),
+            on: Arc::clone(&on),
+        };
+        keeper.begin(now).await.map_err(|error| Error::Database(file.clone(), error))?;
+
+        let mut tasks = JoinSet::new();
+        let (at_site, site_address) = listen().await?;
+        let (at_square, square_address) = listen().await?;
+        tasks.spawn(serve(site.door(at_site), site.router()));
+        tasks.spawn(serve(at_square, square.router()));
+        tasks.spawn(keeper.keep(waiting));
+        let variables = [
+            ("DATABASE_URL", format!("sqlite:{}", file.display())),
+            ("NEXT_PUBLIC_APP_URL", site_address.clone()),
+            ("SQUARE_API_URL", square_address),
+            ("SQUARE_ACCESS_TOKEN", Square::TOKEN.to_owned()),
+            ("SQUARE_ENVIRONMENT", "production".to_owned()),
+            ("SQUARE_LOCATION_ID", Square::MAIN_LOCATION.to_owned()),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
+        Ok(Shop { variables, faults: Faults { orders, on }, site: site_address, _tasks: tasks })
+    }
+}
+
+/// Whoever starts a demo at night wants to see a shop at noon.
+fn hours_ahead(now: Timestamp) -> i64 {
+    (LUNCH - now.as_second().div_euclid(3600)).rem_euclid(24)
+}
+
+async fn listen() -> Result<(TcpListener, String), Error> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.map_err(Error::Listen)?;
+    let address = listener.local_addr().map_err(Error::Listen)?;
+    Ok((listener, format!("http://{address}")))
+}
+
+async fn serve<L: axum::serve::Listener>(listener: L, router: Router)
+where
+    L::Addr: std::fmt::Debug,
+{
+    if let Err(error) = axum::serve(listener, router).await {
+        tracing::error!(%error, "a server of the demo has ended");
+    }
+}
+
+/// A new file: what a demo before left would be another shop's past.
+async fn open(file: &Path) -> Result<SqliteConnection, Error> {
+    for ending in ["", "-wal", "-shm"] {
+        let mut path = file.as_os_str().to_owned();
+        path.push(ending);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::Remove(path.into(), error));
+            }
+            _ => {}
+        }
+    }
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(true)
+        // Checks read while customers write; and what a crash loses is not worth a wait.
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Off)
+        .busy_timeout(Duration::from_secs(5))
+        .disable_statement_logging();
+    options.connect().await.map_err(|error| Error::Database(file.to_owned(), error))
+}
+
+/// The task that owns the shop's data.
+struct Keeper {
+    database: SqliteConnection,
+    trade: Trade,
+    square: Arc<Square>,
+    site: Site,
+    on: Arc<Mutex<BTreeSet<Switch>>>,
+}
+
+impl Keeper {
+    async fn begin(&mut self, now: Timestamp) -> Result<(), sqlx::Error> {
+        let mut statements = schema::statements(Dialect::Sqlite);
+        statements.extend(self.trade.advance(now));
+        self.execute(statements).await?;
+        let payments = self.trade.take_payments(now);
+        let recent = payments.into_iter().filter(|payment| payment.at >= now - SQUARES_PAST);
+        recent.for_each(|payment| self.pay(&payment));
+        self.trade.set_pace(PACE);
+        Ok(())
+    }
+
+    async fn keep(mut self, mut orders: mpsc::Receiver<Order>) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            tokio::select! {
+                order = orders.recv() => match order {
+                    Some(Order { switch, on, done }) => {
+                        let result = self.switch(switch, on).await;
+                        // Who asked may have gone; the switch is set all the same.
+                        let _ = done.send(result);
+                    }
+                    None => return,
+                },
+                _ = tick.tick() => self.go_on(clock::wall()).await,
+            }
+        }
+    }
+
+    async fn go_on(&mut self, now: Timestamp) {
+        let statements = self.trade.advance(now);
+        if let Err(error) = self.execute(statements).await {
+            tracing::error!(%error, "the demo's shop could not write down its trade");
+        }
+        for payment in self.trade.take_payments(now) {
+            self.pay(&payment);
+        }
+    }
+
+    fn pay(&self, payment: &Payment) {
+        let ending = payment.declined.map_or(Ending::Paid, Ending::Declined);
+        self.square.pay(payment.at, payment.amount.0, ending);
+    }
+
+    async fn switch(&mut self, switch: Switch, on: bool) -> Result<(), String> {
+        if self.on.lock().unwrap_or_else(PoisonError::into_inner).contains(&switch) == on {
+            return Ok(());
+        }
+        match switch {
+            Switch::Site(trouble) => self.site.set(trouble, on),
+            Switch::Square(fault) => self.switch_square(fault, on),
+            Switch::Shop(fault) => self.switch_shop(fault, on).await?,
+        }
+        let mut all = self.on.lock().unwrap_or_else(PoisonError::into_inner);
+        if on {
+            all.insert(switch)
+        } else {
+            all.remove(&switch)
+        };
+        Ok(())
+    }
+
+    fn switch_square(&self, fault: square::Fault, on: bool) {
+        self.square.set(fault, on);
+        if on && fault == square::Fault::OurFailures {
+            // Those who were just paying; the next ones come by themselves.
+            let now = clock::wall() - JUST_NOW;
+            (0..FAILED_AT_ONCE)
+                .for_each(|_| drop(self.square.pay(now, 4_200, Ending::Failed("PAYMENT_LIMIT_EXCEEDED"))));
+        }
+    }
+
+    async fn switch_shop(&mut self, fault: ShopFault, on: bool) -> Result<(), String> {
+        let now = clock::wall();
+        let statements = if on { fault.inject(now) } else { fault.clear(now) };
+        let failed = |error| format!("the demo's database refused the fault: {error}");
+        self.execute(statements).await.map_err(failed)?;
+        self.trade.set_broken(fault, on);
+        Ok(())
+    }
+
+    /// All of them or none.
+    async fn execute(&mut self, statements: Vec<String>) -> Result<(), sqlx::Error> {
+        if statements.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.database.begin().await?;
+        for sql in statements {
+            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *transaction).await?;
+        }
+        transaction.commit().await
+    }
+}
