@@ -1,6 +1,7 @@
 //! The command line: one file per command, exit codes as documented constants.
 
 mod check;
+mod demo;
 mod run;
 mod schema;
 mod validate;
@@ -37,6 +38,8 @@ enum Command {
     Run(run::Options),
     /// Run checks once and end with a verdict: 0 ok, 1 degraded, 2 failed, 3 unknown or nothing checked
     Check(check::Options),
+    /// Show it all with a simulated shop that breaks when told to; needs nothing but this program
+    Demo(demo::Options),
     /// Tell everything that is wrong with the definitions, without running any
     Validate(validate::Options),
     /// Print the JSON Schema of the definitions, for editors
@@ -109,6 +112,7 @@ pub fn main() -> u8 {
         Command::Schema => schema::main(),
         Command::Validate(options) => validate::main(&options),
         Command::Check(options) => with_runtime(check::main(options)),
+        Command::Demo(options) => with_runtime(demo::main(options)),
         Command::Run(options) => with_runtime(run::main(options)),
     }
 }

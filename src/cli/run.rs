@@ -4,7 +4,7 @@ use super::{Definitions, exit, fail, load, log_to_stderr, variables};
 use crate::app::{App, Sources, own};
 use crate::config::Plan;
 use crate::probe::net::Net;
-use crate::web::{self, Server};
+use crate::web::{self, Router, Server};
 use clap::Args;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -33,17 +33,18 @@ pub async fn main(options: Options) -> u8 {
     };
     let sources = Sources { origin, variables, net };
     let address = options.listen.unwrap_or(plan.agent.listen);
-    match watch(plan, sources, address, |_| {}).await {
+    match watch(plan, sources, address, Router::new(), |_| {}).await {
         Ok(()) => exit::OK,
         Err(error) => fail(error),
     }
 }
 
-/// Runs an agent until SIGTERM or SIGINT. `started` is told where it listens.
+/// Runs an agent until SIGTERM or SIGINT. `more` is served beside its pages; `started` is told where it listens.
 pub async fn watch(
     plan: Plan,
     sources: Sources,
     address: SocketAddr,
+    more: Router,
     started: impl FnOnce(SocketAddr),
 ) -> Result<(), String> {
     // First of all, so that a signal that comes early is not lost.
@@ -66,7 +67,7 @@ pub async fn watch(
         tracing::warn!(skipped, "nothing is watched: no check can run");
     }
     let app = App::start(plan, sources, handle);
-    let server = Server::start(listener, web::router(app.eyes.clone()));
+    let server = Server::start(listener, web::router(app.eyes.clone()).merge(more));
     tracing::info!(%address, checks, skipped, "watching");
     started(address);
     let why = tokio::select! {

@@ -18,5 +18,6 @@ pub mod sql;
 pub mod square;
 pub mod switch;
 pub mod trade;
+pub mod watch_list;
 
 pub use living::Shop;

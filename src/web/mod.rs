@@ -5,13 +5,13 @@
 
 mod health;
 mod server;
+pub mod token;
 
 use crate::app::{Eyes, own};
 use crate::export::Exposition;
 use crate::export::exposition::Format;
 use crate::outcome::Status;
 use crate::view::View;
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -22,6 +22,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
+pub use axum::Router;
 pub use server::{Server, bind};
 
 /// Scrapes at the same time; more are refused. Each holds one view and one piece of text.

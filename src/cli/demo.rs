@@ -1,0 +1,102 @@
+//! `atalaya demo`: a shop that breaks on purpose and the agent that watches it, in one process.
+//!
+//! The agent goes the same way as in `atalaya run`, with the checks that ship. Its variables are the simulated shop's
+//! alone: whatever the environment holds, a demo never reaches a real shop.
+
+use super::run::watch;
+use super::{exit, fail, load, log_to_stderr};
+use crate::app::Sources;
+use crate::app::files::Origin;
+use crate::config::text::Variables;
+use crate::demo::switch::Switch;
+use crate::demo::{Shop, watch_list};
+use crate::probe::net::Net;
+use crate::web::token::{Token, guard};
+use clap::Args;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Where pages and metrics are served
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = crate::config::plan::LISTEN)]
+    listen: SocketAddr,
+    /// Break this from the start; may be given several times (`--list` tells what can be broken)
+    #[arg(long = "fault", value_name = "NAME")]
+    faults: Vec<Switch>,
+    /// Tell what can be broken, and end
+    #[arg(long)]
+    list: bool,
+    /// A PostgreSQL server for the checks that look at the server itself
+    #[arg(long, value_name = "URL", env = "ATALAYA_DEMO_DATABASE", hide_env_values = true)]
+    database: Option<String>,
+    /// Another seed gives other customers
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    seed: u64,
+}
+
+pub async fn main(options: Options) -> u8 {
+    if options.list {
+        for switch in Switch::all() {
+            anstream::println!("{:<28} {}", switch.name(), switch.title());
+        }
+        return exit::OK;
+    }
+    log_to_stderr();
+    match show(options).await {
+        Ok(()) => exit::OK,
+        Err(code) => code,
+    }
+}
+
+async fn show(options: Options) -> Result<(), u8> {
+    let directory = tempfile::Builder::new().prefix("atalaya-demo-").tempdir();
+    let directory = directory.map_err(|error| fail(format!("can't make a temporary folder: {error}")))?;
+    let shop = Shop::start(options.seed, directory.path()).await.map_err(fail)?;
+    for fault in &options.faults {
+        shop.faults.set(*fault, true).await.map_err(fail)?;
+    }
+    let mut variables = Variables::new(shop.variables.clone(), |path| std::fs::read_to_string(path));
+    if let Some(url) = options.database {
+        variables.set("DIRECT_DATABASE_URL", url);
+    }
+    let origin = Origin {
+        agent: PathBuf::new(),
+        agent_required: false,
+        checks: Vec::new(),
+        embedded: Some(watch_list::files()),
+    };
+    let net = Arc::new(Net::new().map_err(fail)?);
+    let plan = load(&origin, &variables, &net)?;
+    let token = Token::new().map_err(fail)?;
+    let control = guard(shop.faults.router(), token.clone());
+    let left_out: Vec<String> =
+        plan.skipped.iter().map(|one| format!("  left out  {}: {}", one.name, one.why)).collect();
+    let site = shop.site.clone();
+    let sources = Sources { origin, variables: Arc::new(variables), net };
+    let watching = watch(plan, sources, options.listen, control, |address| {
+        anstream::println!("{}", welcome(address, &site, &token, &left_out.join("\n")));
+    });
+    watching.await.map_err(fail)
+}
+
+fn welcome(address: SocketAddr, site: &str, token: &Token, left_out: &str) -> String {
+    format!(
+        "Atalaya watches a simulated shop.
+
+  overview  http://{address}/
+  metrics   http://{address}/metrics
+  report    http://{address}/api/v1/health
+  the shop  {site}/
+{left_out}
+
+Break something, and see it told within a minute (http://{address}/faults lists what can break):
+
+  curl -X POST   -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' -d '{{\"on\": true}}' http://{address}/faults/stuck-orders
+  curl -X DELETE -H 'Authorization: Bearer {token}' http://{address}/faults/stuck-orders
+
+Ctrl-C ends it.",
+        token = token.expose(),
+    )
+}

@@ -1,0 +1,95 @@
+//! Everything that ships loads as it stands, and is complete.
+
+use crate::support::agent::PROGRAM;
+use crate::support::judge::python;
+use atalaya::config::text::Variables;
+use atalaya::config::{Plan, load};
+use atalaya::demo::watch_list;
+use atalaya::probe::Probe;
+use atalaya::probe::net::Net;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+/// The watch list with every variable that it names set to something of the right shape.
+fn plan() -> Plan {
+    let pairs = [
+        ("BYPASS_RATE_LIMIT", "false"),
+        ("DATABASE_URL", "postgresql://shop:p%40ss@127.0.0.1:6543/shop?pgbouncer=true&connection_limit=20"),
+        ("DIRECT_DATABASE_URL", "postgresql://shop:p%40ss@127.0.0.1:5432/shop"),
+        ("FROM_EMAIL", "Shop <orders@shop.example>"),
+        ("MONITORING_PLUGINS", "/usr/lib/nagios/plugins"),
+        ("NEXT_PUBLIC_APP_URL", "https://shop.example"),
+        ("REDIS_URL", "rediss://default:secret@127.0.0.1:6379"),
+        ("RESEND_API_KEY", "re_secret"),
+        ("SHOP_DOMAIN", "shop.example"),
+        ("SMTP_HOST", "127.0.0.1"),
+        ("SMTP_PORT", "587"),
+        ("SQUARE_ACCESS_TOKEN", "secret"),
+        ("SQUARE_ENVIRONMENT", "production"),
+        ("SQUARE_LOCATION_ID", "L88917AVBK2S5"),
+        ("SQUARE_PRODUCTION_TOKEN", "secret"),
+        ("UPSTASH_REDIS_REST_TOKEN", "secret"),
+        ("UPSTASH_REDIS_REST_URL", "https://cache.example"),
+    ];
+    let variables = Variables::new(pairs, |path| std::fs::read_to_string(path));
+    let net = Arc::new(Net::new().expect("a network"));
+    load(&watch_list::files(), &variables, &net).unwrap_or_else(|faults| {
+        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        panic!("{}", told.join("\n"))
+    })
+}
+
+#[tokio::test]
+async fn the_watch_list_loads_and_says_why_each_thing_is_watched() {
+    let plan = plan();
+    assert!(plan.skipped.is_empty(), "{:?}", plan.skipped);
+    for check in &plan.checks {
+        assert!(check.description.is_some(), "{} does not say why", check.name);
+    }
+    for section in ["database", "payments", "cache", "email", "site", "business"] {
+        assert!(plan.checks.iter().any(|check| check.section == section), "nothing of section {section}");
+    }
+}
+
+#[tokio::test]
+async fn every_kind_of_probe_has_an_example() {
+    let schema = serde_json::to_value(schemars::schema_for!(Probe)).expect("a schema");
+    let kinds = schema["oneOf"].as_array().expect("one for each kind").iter();
+    let kinds: BTreeSet<&str> = kinds.filter_map(|kind| kind["required"][0].as_str()).collect();
+    let plan = plan();
+    let shown: BTreeSet<&str> = plan.checks.iter().map(|check| check.kind).collect();
+    assert_eq!(shown, kinds);
+}
+
+#[test]
+fn the_program_holds_every_file_of_the_folder() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("checks");
+    let mut files: Vec<String> = std::fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| format!("checks/{}", entry.expect("an entry").file_name().to_string_lossy()))
+        .collect();
+    files.sort();
+    assert_eq!(watch_list::CHECKS.map(|(file, _)| file.to_owned()).to_vec(), files);
+}
+
+#[test]
+fn the_schema_takes_what_ships_and_refuses_what_the_loader_refuses() {
+    let schema = Command::new(PROGRAM).arg("schema").output().expect("the program").stdout;
+    let schema = String::from_utf8(schema).expect("text");
+    let files = watch_list::CHECKS.map(|(file, text)| (file, text));
+    let input = serde_json::json!({ "schema": schema, "files": files.to_vec() }).to_string();
+    let program = "import json, sys, tomllib\n\
+        from jsonschema import Draft202012Validator as Validator\n\
+        given = json.load(sys.stdin)\n\
+        schema = json.loads(given['schema'])\n\
+        Validator.check_schema(schema)\n\
+        validator = Validator(schema)\n\
+        for file, text in given['files']:\n\
+        \x20   for error in validator.iter_errors(tomllib.loads(text)): print(file, error.json_path, error.message)\n\
+        for wrong in ['[[check]]', '[[check]]\\nname=\"a\"\\nevry=\"1s\"\\nprobe.tcp.address=\"a:1\"',\n\
+        \x20             '[[check]]\\nname=\"a\"\\nprobe.tcp={}', '[[check]]\\nname=\"a\"\\nprobe.nothing={}', 'chekc=1']:\n\
+        \x20   if validator.is_valid(tomllib.loads(wrong)): print('taken:', wrong)\n";
+    assert_eq!(python(program, &input), Ok(String::new()));
+}
