@@ -21,3 +21,4 @@ pub mod trade;
 pub mod watch_list;
 
 pub use living::Shop;
+pub mod upstash;

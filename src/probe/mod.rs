@@ -14,6 +14,7 @@ pub mod net;
 pub mod redis;
 pub mod square;
 pub mod tcp;
+pub mod upstash;
 
 use crate::clock;
 use crate::config::text::{Text, Unresolved, Variables};
@@ -40,10 +41,11 @@ pub enum Probe {
     Dns(dns::Dns),
     Http(Box<http::Http>),
     Postgres(database::postgres::Postgres),
+    Redis(redis::Redis),
     Sql(database::sql::Sql),
     Square(Box<square::Square>),
     Tcp(Box<tcp::Tcp>),
-    Redis(redis::Redis),
+    Upstash(upstash::Upstash),
 }
 
 impl Probe {
@@ -54,10 +56,11 @@ impl Probe {
             Probe::Dns(kind) => kind,
             Probe::Http(kind) => &**kind,
             Probe::Postgres(kind) => kind,
+            Probe::Redis(kind) => kind,
             Probe::Sql(kind) => kind,
             Probe::Square(kind) => &**kind,
             Probe::Tcp(kind) => &**kind,
-            Probe::Redis(kind) => kind,
+            Probe::Upstash(kind) => kind,
         }
     }
 }

@@ -17,3 +17,4 @@ mod square;
 mod support;
 mod tcp;
 mod tidy;
+mod upstash;

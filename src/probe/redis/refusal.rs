@@ -117,11 +117,20 @@ const KNOWN: &[(&str, Class, &str)] = &[
 
 /// The fault that a line such as `WRONGPASS invalid username-password pair` is. `what` was asked: `PING`.
 pub fn fault(what: &str, line: &str, secret: &SecretString) -> Fault {
-    if let Some((_, class, reason)) = KNOWN.iter().find(|(start, ..)| line.starts_with(start)) {
+    if let Some((_, class, reason)) = known(line) {
         return Fault::failed(*class, format!("{what}: {reason}"));
     }
     let quoted = api::quote(line, secret);
     Fault::failed(Class::Protocol, format!("{what} was refused: {quoted}"))
+}
+
+/// Whether the line is one of those with a way out.
+pub fn is_known(line: &str) -> bool {
+    known(line).is_some()
+}
+
+fn known(line: &str) -> Option<&'static (&'static str, Class, &'static str)> {
+    KNOWN.iter().find(|(start, ..)| line.starts_with(start))
 }
 
 /// Whether the user or token may not do this: alive, but sight is limited.
