@@ -11,6 +11,7 @@ pub mod fault;
 mod harm;
 pub mod living;
 pub mod order;
+pub mod resend;
 pub mod row;
 pub mod schema;
 pub mod site;
@@ -19,6 +20,6 @@ pub mod square;
 pub mod switch;
 pub mod trade;
 pub mod watch_list;
+pub mod upstash;
 
 pub use living::Shop;
-pub mod upstash;

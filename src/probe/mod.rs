@@ -12,6 +12,7 @@ pub mod expect;
 pub mod http;
 pub mod net;
 pub mod redis;
+pub mod resend;
 pub mod square;
 pub mod tcp;
 pub mod upstash;
@@ -42,6 +43,7 @@ pub enum Probe {
     Http(Box<http::Http>),
     Postgres(database::postgres::Postgres),
     Redis(redis::Redis),
+    Resend(Box<resend::Resend>),
     Sql(database::sql::Sql),
     Square(Box<square::Square>),
     Tcp(Box<tcp::Tcp>),
@@ -57,6 +59,7 @@ impl Probe {
             Probe::Http(kind) => &**kind,
             Probe::Postgres(kind) => kind,
             Probe::Redis(kind) => kind,
+            Probe::Resend(kind) => &**kind,
             Probe::Sql(kind) => kind,
             Probe::Square(kind) => &**kind,
             Probe::Tcp(kind) => &**kind,

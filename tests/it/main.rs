@@ -10,6 +10,7 @@ mod http;
 mod once;
 mod readme;
 mod redis;
+mod resend;
 mod run;
 mod shipped;
 mod shop;
