@@ -14,7 +14,12 @@ use resolve::Resolver;
 use rustls::ClientConfig;
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use std::sync::Arc;
+use std::time::Duration;
 use tls::{Alpn, Shared};
+
+/// Load balancers drop a quiet connection after a minute, at the very moment when a check that runs every
+/// minute would use it again, and that would look like the vendor's failure.
+const IDLE_MAX: Duration = Duration::from_secs(20);
 
 /// Built once per process and handed to every probe that is built.
 pub struct Net {
@@ -36,6 +41,7 @@ impl Net {
         let api = reqwest::Client::builder()
             .tls_backend_preconfigured((*tls).clone())
             .redirect(reqwest::redirect::Policy::none())
+            .pool_idle_timeout(IDLE_MAX)
             .user_agent(concat!("atalaya/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| format!("can't build the HTTP client: {error}"))?;
