@@ -76,16 +76,19 @@ impl Schedule {
     }
 }
 
-/// First runs, and with them all later ones, begin at whole multiples of this. Runs that begin together
-/// share a wake-up of the process: a run that has one to itself costs two to four times as much CPU.
-const SLOT: Duration = Duration::from_millis(100);
+/// First runs, and with them all later ones, begin at whole multiples of this, or of a tenth of the time
+/// over which they are spread. Runs that begin together share the process' wake-ups: a thousand HTTP
+/// checks every ten seconds cost 75 µs a run in slots of 500 ms, 118 µs in slots of 100 ms, and more
+/// than twice that each on its own (`cargo bench --bench agent`).
+const SLOT: Duration = Duration::from_millis(500);
 
 /// When a check that is new at `now` runs first: at a place within `spread` that is the same for the same
 /// name, so that checks don't all start together and each keeps its place over restarts.
 pub fn first(name: &str, now: Steady, spread: Duration) -> Steady {
-    let at = now + offset(name, spread);
-    let slots = at.as_nanos().div_ceil(SLOT.as_nanos());
-    SLOT.saturating_mul(u32::try_from(slots).unwrap_or(u32::MAX)).max(now)
+    let slot = SLOT.min(spread / 10).max(Duration::from_millis(1));
+    let at = now + offset(name, spread.saturating_sub(slot));
+    let slots = at.as_nanos().div_ceil(slot.as_nanos());
+    slot.saturating_mul(u32::try_from(slots).unwrap_or(u32::MAX)).max(now)
 }
 
 fn offset(name: &str, spread: Duration) -> Duration {
@@ -144,8 +147,9 @@ mod tests {
         for n in 0..1000 {
             let first = first(&format!("check-{n}"), now, s(10));
             assert_eq!(first.as_nanos() % SLOT.as_nanos(), 0);
+            assert!(first <= now + s(10), "all have run once within the first interval");
             tenths[((first.saturating_sub(now)).as_secs_f64() as usize).min(9)] += 1;
         }
-        assert!(tenths.iter().all(|count| (70..=130).contains(count)), "{tenths:?}");
+        assert!(tenths.iter().all(|count| (60..=140).contains(count)), "{tenths:?}");
     }
 }

@@ -19,7 +19,7 @@ pub mod sql;
 pub mod square;
 pub mod switch;
 pub mod trade;
-pub mod watch_list;
 pub mod upstash;
+pub mod watch_list;
 
 pub use living::Shop;
