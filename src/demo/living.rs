@@ -4,14 +4,11 @@
 //! writes; switches are orders to it, so that a fault and the trade that goes on never meet half-way.
 
 use super::fault::ShopFault;
-use super::order::Payment;
 use super::schema::{self, Dialect};
-use super::site::Site;
-use super::square::{self, Ending, Square};
+use super::services::Services;
 use super::switch::{Faults, Order, Switch};
 use super::trade::{PAST, Trade};
 use crate::clock;
-use axum::Router;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
@@ -19,7 +16,6 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
@@ -31,9 +27,6 @@ const TICK: Duration = Duration::from_secs(1);
 const ORDERS_WAITING_MAX: usize = 16;
 /// As much of the past as Square's checks look at.
 const SQUARES_PAST: SignedDuration = SignedDuration::from_hours(24);
-/// Square's checks let payments settle for some seconds before they count them.
-const JUST_NOW: SignedDuration = SignedDuration::from_secs(30);
-const FAILED_AT_ONCE: u32 = 4;
 /// The hour of the shop's day at which the demo begins.
 const LUNCH: i64 = 12;
 
@@ -76,56 +69,29 @@ impl Shop {
     pub async fn start(seed: u64, directory: &Path) -> Result<Shop, Error> {
         let now = clock::wall();
         let file = directory.join("shop.db");
-        let square = Square::new(clock::wall);
-        let site = Site::default();
+        let mut tasks = JoinSet::new();
+        let (services, mut variables) = Services::open(&mut tasks).await.map_err(Error::Listen)?;
+        variables.push(("DATABASE_URL".to_owned(), format!("sqlite:{}", file.display())));
         let on = Arc::new(Mutex::new(BTreeSet::new()));
         let (orders, waiting) = mpsc::channel(ORDERS_WAITING_MAX);
         let mut keeper = Keeper {
             database: open(&file).await?,
             trade: Trade::new(seed, now - PAST).with_hours_ahead(hours_ahead(now)),
-            square: Arc::clone(&square),
-            site: site.clone(),
+            services,
             on: Arc::clone(&on),
         };
         keeper.begin(now).await.map_err(|error| Error::Database(file.clone(), error))?;
 
-        let mut tasks = JoinSet::new();
-        let (at_site, site_address) = listen().await?;
-        let (at_square, square_address) = listen().await?;
-        tasks.spawn(serve(site.door(at_site), site.router()));
-        tasks.spawn(serve(at_square, square.router()));
         tasks.spawn(keeper.keep(waiting));
-        let variables = [
-            ("DATABASE_URL", format!("sqlite:{}", file.display())),
-            ("NEXT_PUBLIC_APP_URL", site_address.clone()),
-            ("SQUARE_API_URL", square_address),
-            ("SQUARE_ACCESS_TOKEN", Square::TOKEN.to_owned()),
-            ("SQUARE_ENVIRONMENT", "production".to_owned()),
-            ("SQUARE_LOCATION_ID", Square::MAIN_LOCATION.to_owned()),
-        ];
-        let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
-        Ok(Shop { variables, faults: Faults { orders, on }, site: site_address, _tasks: tasks })
+        let site = variables.iter().find(|(name, _)| name == "NEXT_PUBLIC_APP_URL");
+        let site = site.map(|(_, address)| address.clone()).unwrap_or_default();
+        Ok(Shop { variables, faults: Faults { orders, on }, site, _tasks: tasks })
     }
 }
 
 /// Whoever starts a demo at night wants to see a shop at noon.
 fn hours_ahead(now: Timestamp) -> i64 {
     (LUNCH - now.as_second().div_euclid(3600)).rem_euclid(24)
-}
-
-async fn listen() -> Result<(TcpListener, String), Error> {
-    let listener = TcpListener::bind("127.0.0.1:0").await.map_err(Error::Listen)?;
-    let address = listener.local_addr().map_err(Error::Listen)?;
-    Ok((listener, format!("http://{address}")))
-}
-
-async fn serve<L: axum::serve::Listener>(listener: L, router: Router)
-where
-    L::Addr: std::fmt::Debug,
-{
-    if let Err(error) = axum::serve(listener, router).await {
-        tracing::error!(%error, "a server of the demo has ended");
-    }
 }
 
 /// A new file: what a demo before left would be another shop's past.
@@ -155,8 +121,7 @@ async fn open(file: &Path) -> Result<SqliteConnection, Error> {
 struct Keeper {
     database: SqliteConnection,
     trade: Trade,
-    square: Arc<Square>,
-    site: Site,
+    services: Services,
     on: Arc<Mutex<BTreeSet<Switch>>>,
 }
 
@@ -167,7 +132,7 @@ impl Keeper {
         self.execute(statements).await?;
         let payments = self.trade.take_payments(now);
         let recent = payments.into_iter().filter(|payment| payment.at >= now - SQUARES_PAST);
-        recent.for_each(|payment| self.pay(&payment));
+        recent.for_each(|payment| self.services.pay(&payment));
         self.trade.set_pace(PACE);
         Ok(())
     }
@@ -196,13 +161,8 @@ impl Keeper {
             tracing::error!(%error, "the demo's shop could not write down its trade");
         }
         for payment in self.trade.take_payments(now) {
-            self.pay(&payment);
+            self.services.pay(&payment);
         }
-    }
-
-    fn pay(&self, payment: &Payment) {
-        let ending = payment.declined.map_or(Ending::Paid, Ending::Declined);
-        self.square.pay(payment.at, payment.amount.0, ending);
     }
 
     async fn switch(&mut self, switch: Switch, on: bool) -> Result<(), String> {
@@ -210,8 +170,10 @@ impl Keeper {
             return Ok(());
         }
         match switch {
-            Switch::Site(trouble) => self.site.set(trouble, on),
-            Switch::Square(fault) => self.switch_square(fault, on),
+            Switch::Site(trouble) => self.services.set_site(trouble, on),
+            Switch::Square(fault) => self.services.set_square(fault, on),
+            Switch::Upstash(fault) => self.services.set_upstash(fault, on),
+            Switch::Resend(fault) => self.services.set_resend(fault, on),
             Switch::Shop(fault) => self.switch_shop(fault, on).await?,
         }
         let mut all = self.on.lock().unwrap_or_else(PoisonError::into_inner);
@@ -221,16 +183,6 @@ impl Keeper {
             all.remove(&switch)
         };
         Ok(())
-    }
-
-    fn switch_square(&self, fault: square::Fault, on: bool) {
-        self.square.set(fault, on);
-        if on && fault == square::Fault::OurFailures {
-            // Those who were just paying; the next ones come by themselves.
-            let now = clock::wall() - JUST_NOW;
-            (0..FAILED_AT_ONCE)
-                .for_each(|_| drop(self.square.pay(now, 4_200, Ending::Failed("PAYMENT_LIMIT_EXCEEDED"))));
-        }
     }
 
     async fn switch_shop(&mut self, fault: ShopFault, on: bool) -> Result<(), String> {

@@ -3,8 +3,8 @@
 //! One shop serves both databases. [`schema`] has the tables, [`sql`] writes statements that PostgreSQL and SQLite
 //! both take, [`trade`] lets seeded customers buy, and [`fault`] breaks what has really broken in such shops. All
 //! of that is pure: time and seed are arguments, so the same arguments give the same shop. [`living`] is the rim: it
-//! keeps a shop going in an embedded database, with its web site and the services that it stands on as local
-//! HTTP servers that answer as the real ones do; [`switch`] breaks and mends all of them by name.
+//! keeps a shop going in an embedded database, with what it stands on (`services`) as local HTTP servers that
+//! answer as the real ones do; [`switch`] breaks and mends all of them by name.
 
 pub mod catalog;
 pub mod fault;
@@ -14,6 +14,7 @@ pub mod order;
 pub mod resend;
 pub mod row;
 pub mod schema;
+mod services;
 pub mod site;
 pub mod sql;
 pub mod square;

@@ -6,7 +6,7 @@
 
 use super::fault::ShopFault;
 use super::site::Trouble;
-use super::square;
+use super::{resend, square, upstash};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
@@ -24,6 +24,8 @@ pub enum Switch {
     Shop(ShopFault),
     Site(Trouble),
     Square(square::Fault),
+    Upstash(upstash::Fault),
+    Resend(resend::Fault),
 }
 
 impl Switch {
@@ -32,7 +34,10 @@ impl Switch {
         let site = Trouble::ALL.into_iter().map(Switch::Site);
         // Declined cards are the customers' and come with the shop's own fault, in both books.
         let of_square = square::Fault::ALL.into_iter().filter(|fault| *fault != square::Fault::Declines);
-        site.chain(ShopFault::all().map(Switch::Shop)).chain(of_square.map(Switch::Square))
+        site.chain(ShopFault::all().map(Switch::Shop))
+            .chain(of_square.map(Switch::Square))
+            .chain(upstash::Fault::ALL.map(Switch::Upstash))
+            .chain(resend::Fault::ALL.map(Switch::Resend))
     }
 
     /// The word on the command line and in the path of the control.
@@ -41,6 +46,8 @@ impl Switch {
             Switch::Shop(fault) => fault.name().into(),
             Switch::Site(trouble) => trouble.as_str().into(),
             Switch::Square(fault) => format!("square-{fault}").into(),
+            Switch::Upstash(fault) => format!("upstash-{fault}").into(),
+            Switch::Resend(fault) => format!("resend-{fault}").into(),
         }
     }
 
@@ -50,6 +57,8 @@ impl Switch {
             Switch::Shop(fault) => fault.title(),
             Switch::Site(trouble) => trouble.title(),
             Switch::Square(fault) => fault.about(),
+            Switch::Upstash(fault) => fault.about(),
+            Switch::Resend(fault) => fault.about(),
         }
     }
 
@@ -59,6 +68,10 @@ impl Switch {
             Switch::Shop(fault) => fault.checks(),
             Switch::Site(trouble) => trouble.checks(),
             Switch::Square(_) => &["payments"],
+            Switch::Upstash(upstash::Fault::LimiterUnused) => &["rate-limiting"],
+            Switch::Upstash(upstash::Fault::StorageFull | upstash::Fault::Slow) => &["cache"],
+            Switch::Upstash(_) => &["cache", "rate-limiting"],
+            Switch::Resend(_) => &["email"],
         }
     }
 }

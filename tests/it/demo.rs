@@ -4,8 +4,8 @@ use crate::support::server::{self, wait_until};
 use crate::support::shop::{Found, look, shipped};
 use atalaya::clock;
 use atalaya::demo::Shop;
-use atalaya::demo::square::Fault;
 use atalaya::demo::switch::Switch;
+use atalaya::demo::{resend, square};
 use atalaya::outcome::Status;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -31,15 +31,16 @@ fn troubled(found: &BTreeMap<String, Found>) -> BTreeMap<&str, &str> {
 #[tokio::test]
 async fn every_switch_is_told_by_its_checks_and_mended() {
     let shop = open("switches").await;
-    let all = ["sql", "http", "square"];
+    let services = ["http", "square", "upstash", "resend"];
+    let all = [&services[..], &["sql"]].concat();
     assert_eq!(troubled(&watch(&shop, &all).await), BTreeMap::new());
-    for switch in Switch::all().filter(|switch| *switch != STAYS) {
+    for switch in Switch::all().filter(|switch| !STAY.contains(switch)) {
         shop.faults.set(switch, true).await.expect("it breaks");
         let listed = shop.faults.list();
         let on: Vec<_> = listed.iter().filter(|listed| listed.on).map(|listed| &*listed.name).collect();
         assert_eq!(on, [switch.name()]);
         // The tables have a test of their own, which shows that no other check tells.
-        let kinds: &[&str] = if matches!(switch, Switch::Shop(_)) { &["sql"] } else { &["http", "square"] };
+        let kinds: &[&str] = if matches!(switch, Switch::Shop(_)) { &["sql"] } else { &services };
         let found = watch(&shop, kinds).await;
         let troubled = troubled(&found);
         assert_eq!(troubled.keys().copied().collect::<Vec<_>>(), switch.checks(), "{switch:?} {troubled:?}");
@@ -48,16 +49,28 @@ async fn every_switch_is_told_by_its_checks_and_mended() {
     assert_eq!(troubled(&watch(&shop, &all).await), BTreeMap::new());
 }
 
-/// Payments that failed stay in Square's books for an hour, so this one is not mended at once.
-const STAYS: Switch = Switch::Square(Fault::OurFailures);
+/// Payments that failed stay in Square's books for an hour, and emails that bounced in Resend's for a day.
+const STAY: [Switch; 2] =
+    [Switch::Square(square::Fault::OurFailures), Switch::Resend(resend::Fault::Bounces)];
 
 #[tokio::test]
 async fn payments_that_fail_for_our_reasons_are_told_at_once() {
     let shop = open("failures").await;
-    shop.faults.set(STAYS, true).await.expect("it breaks");
+    shop.faults.set(STAY[0], true).await.expect("it breaks");
     let found = watch(&shop, &["square"]).await;
     let reason = "payments_failed is 4, which passes the limit > 2";
     assert_eq!(troubled(&found), BTreeMap::from([("payments", reason)]));
+}
+
+/// A provider knows of a bounce some seconds after it took the email.
+#[tokio::test]
+async fn emails_that_bounce_are_told() {
+    let shop = open("bounces").await;
+    shop.faults.set(STAY[1], true).await.expect("it breaks");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !troubled(&watch(&shop, &["resend"]).await).contains_key("email") {
+        assert!(Instant::now() < deadline, "nobody tells of bounces");
+    }
 }
 
 /// Customers come while nobody does anything.

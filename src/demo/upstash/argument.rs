@@ -1,7 +1,8 @@
 //! Arguments and replies of commands, and the errors that Redis has for wrong ones.
 
-use super::base64;
 use super::store::Stored;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 /// What a command answers; an error is Redis' line.
@@ -45,7 +46,7 @@ impl Reply {
     pub fn json(&self, encoded: bool) -> Value {
         match self {
             Reply::Okay => json!("OK"),
-            Reply::Text(text) if encoded => json!(base64::encode(text.as_bytes())),
+            Reply::Text(text) if encoded => json!(BASE64_STANDARD.encode(text.as_bytes())),
             Reply::Text(text) => json!(text),
             Reply::Number(number) => json!(number),
             Reply::Nil => Value::Null,

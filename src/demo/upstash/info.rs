@@ -6,7 +6,8 @@ use std::fmt::Write;
 const DATA_BYTES_MAX: usize = 268_435_456;
 
 pub fn text(store: &Store, commands: u64) -> String {
-    let (keys, expires, size) = (store.len(), store.with_expiry(), store.size());
+    let (keys, expires) = (store.len(), store.with_expiry());
+    let size = if store.full { DATA_BYTES_MAX } else { store.size() };
     let mut text = String::new();
     let mut section = |name: &str, lines: &[(&str, String)]| {
         write!(text, "# {name}\r\n").ok();

@@ -5,7 +5,6 @@
 //! It has no clock: what time it is comes in from outside. All state is in memory and bounded.
 
 mod argument;
-mod base64;
 mod command;
 mod fault;
 mod info;
@@ -65,6 +64,9 @@ impl Upstash {
     /// Switches a fault on or off.
     pub fn set(&self, fault: Fault, on: bool) {
         let mut state = self.state();
+        if fault == Fault::StorageFull {
+            state.store.full = on;
+        }
         if on {
             state.faults.insert(fault)
         } else {
@@ -74,7 +76,9 @@ impl Upstash {
 
     /// Switches all faults off.
     pub fn mend(&self) {
-        self.state().faults.clear();
+        let mut state = self.state();
+        state.faults.clear();
+        state.store.full = false;
     }
 
     /// The faults that are on.

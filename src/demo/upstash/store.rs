@@ -15,6 +15,8 @@ pub struct Store {
     pub hits: u64,
     pub misses: u64,
     pub expired: u64,
+    /// As much is stored as the plan allows.
+    pub full: bool,
 }
 
 #[derive(Debug)]
