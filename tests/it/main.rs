@@ -5,6 +5,7 @@
 mod command;
 mod database;
 mod demo;
+mod demo_command;
 mod dns;
 mod http;
 mod once;
