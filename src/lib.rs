@@ -1,4 +1,31 @@
-//! Atalaya: a watchtower for online shops.
+//! Atalaya: a watchtower for online shops. This is the map; the modules stand in the order of the work.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`config`] | text in, checked values out; all faults at once |
+//! | [`schedule`] | when each check is due; late and missed are facts |
+//! | [`probe`] | what can be looked at, one file or folder a kind |
+//! | [`outcome`] | what one run found |
+//! | [`judge`] | what the numbers mean |
+//! | [`record`] | what the runs add up to: counts, HDR windows |
+//! | [`view`] | everything at one moment, for whoever reads |
+//! | [`export`] | Prometheus' two text formats |
+//! | [`app`] | one running agent: the loop, the runner, reload |
+//! | [`web`] | what is served over HTTP |
+//! | [`once`] | one look at everything: the report and its formats |
+//! | [`demo`] | a shop that breaks on purpose, and simulators of the vendors |
+//! | [`cli`] | the command line |
+//! | [`clock`], [`plain`] | the one source of time; text from outside, fit to be shown |
+//!
+//! What holds everywhere (`tests/it/tidy.rs` reads the sources and holds it):
+//!
+//! - `config`, `outcome`, `record`, `judge`, `export`, `schedule` and `view` do no I/O and read no clock: `now` is an
+//!   argument. Doing is at the rim.
+//! - One loop (`app::pipeline`) owns the state; whoever reads gets a [`view::View`]. So nothing needs a lock,
+//!   and nothing in the way of checking waits for a disk, a scrape or a browser.
+//! - The web framework is known in `web` and `demo` only, each third party in its own probe only.
+//! - Time comes from [`clock`]; every queue has a bound; both by lint.
+//! - A secret is a type that can't be printed, and no text ever shows what fills a hole.
 
 pub mod app;
 pub mod cli;

@@ -2,11 +2,13 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests measure real time")]
 
+mod check;
 mod command;
 mod database;
 mod demo;
 mod demo_command;
 mod dns;
+mod health;
 mod http;
 mod once;
 mod readme;
