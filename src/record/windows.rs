@@ -6,9 +6,9 @@
 //! A window is its whole slices and the one that is under way: the 5-minute window covers five to six
 //! minutes, the 24-hour window up to a quarter of an hour more than a day.
 //!
-//! Memory of one check: 61 + 97 slices of some 40 bytes and three bytes a distinct value, and three
-//! totals of eight bytes a distinct value. With a run every ten seconds that is about 4 kB after the
-//! first hour and 40 kB after the first day; the bound for a run every second is 300 kB.
+//! Memory of one check, measured: with a run every ten seconds 18 kB after the first hour and 55 to 65 kB
+//! after the first day; with a run every second 210 to 330 kB after a day. It ends there: a slice that is
+//! new takes the place of one that leaves, and the number of cells is bounded by that of runs.
 
 use super::cells::{Cells, Packed, Side};
 use crate::clock::Steady;
@@ -101,8 +101,8 @@ impl Total {
     }
 
     fn subtract(&mut self, slice: &Slice) {
-        self.counts.each(&slice.counts, |a, b| *a -= b);
-        self.sum_us -= slice.sum_us;
+        self.counts.each(&slice.counts(), |a, b| *a = a.saturating_sub(b));
+        self.sum_us = self.sum_us.saturating_sub(slice.sum_us);
         for (cell, count) in slice.cells.iter() {
             self.cells.subtract(cell, count);
         }
@@ -115,13 +115,36 @@ impl Total {
     }
 }
 
-/// A slice that is over.
+/// A slice that is over. Small on purpose: every check keeps 158 of them.
 #[derive(Debug)]
 struct Slice {
-    index: u64,
-    counts: Box<Counts>,
+    index: u32,
+    /// ok, degraded, failed, unknown, dropped.
+    counts: [u32; 5],
     sum_us: u64,
     cells: Packed,
+}
+
+impl Slice {
+    fn new(index: u64, total: &Total) -> Slice {
+        let Counts { ok, degraded, failed, unknown, dropped } = total.counts;
+        Slice {
+            index: small(index),
+            counts: [ok, degraded, failed, unknown, dropped].map(small),
+            sum_us: total.sum_us,
+            cells: total.cells.pack(),
+        }
+    }
+
+    fn counts(&self) -> Counts {
+        let [ok, degraded, failed, unknown, dropped] = self.counts.map(u64::from);
+        Counts { ok, degraded, failed, unknown, dropped }
+    }
+}
+
+/// A slice index of a machine that has been up for eight thousand years, or a count of one quarter of an hour.
+fn small(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// Slices of one length: those that are over and the one under way.
@@ -147,12 +170,7 @@ impl Ring {
         }
         let over = std::mem::take(&mut self.current);
         if over != Total::default() {
-            self.over.push_back(Slice {
-                index: self.index,
-                counts: Box::new(over.counts),
-                sum_us: over.sum_us,
-                cells: over.cells.pack(),
-            });
+            self.over.push_back(Slice::new(self.index, &over));
         }
         self.index = index;
     }
@@ -161,7 +179,7 @@ impl Ring {
     fn expire(&mut self) -> impl Iterator<Item = Slice> + '_ {
         std::iter::from_fn(|| {
             let oldest = self.index.saturating_sub(self.kept as u64);
-            if self.over.front()?.index < oldest { self.over.pop_front() } else { None }
+            if u64::from(self.over.front()?.index) < oldest { self.over.pop_front() } else { None }
         })
     }
 }
@@ -213,7 +231,7 @@ impl Windows {
         self.minutes.advance(now);
         self.quarters.advance(now);
         let from = self.minutes.index.saturating_sub(5);
-        let leaves = |slice: &&Slice| (self.five_minutes_from..from).contains(&slice.index);
+        let leaves = |slice: &&Slice| (self.five_minutes_from..from).contains(&u64::from(slice.index));
         for slice in self.minutes.over.iter().filter(leaves) {
             self.five_minutes.subtract(slice);
         }
