@@ -6,10 +6,13 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-/// A length of time, written with its unit: `"500ms"`, `"15s"`, `"1h 30m"`, `"28d"`. Never zero.
+/// A length of time, written with its unit: `"500ms"`, `"15s"`, `"1h 30m"`, `"28d"`. Never zero, and at most
+/// ten years, so that no sum of moments and periods leaves the range of any clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Period(Duration);
+
+const PERIOD_MAX: Duration = Duration::from_hours(24 * 3660);
 
 impl Period {
     pub const fn from_secs(seconds: u64) -> Period {
@@ -27,6 +30,7 @@ impl TryFrom<String> for Period {
     fn try_from(text: String) -> Result<Period, String> {
         match humantime::parse_duration(&text) {
             Ok(Duration::ZERO) => Err("a period must be longer than nothing".to_owned()),
+            Ok(period) if period > PERIOD_MAX => Err(format!("`{text}` is longer than ten years")),
             Ok(period) => Ok(Period(period)),
             Err(_) => {
                 Err(format!("`{text}` is not a period such as \"500ms\", \"15s\", \"5m\" or \"1h 30m\""))
@@ -199,8 +203,9 @@ impl TryFrom<String> for Bound {
             "" => 1.0,
             unit => UNITS.iter().find(|(name, _)| *name == unit).map(|(_, f)| *f).ok_or_else(wrong)?,
         };
-        let number = number.trim().parse::<f64>().ok().filter(|n| n.is_finite()).ok_or_else(wrong)?;
-        Ok(Bound { operator, value: number * factor, text: trimmed.to_owned() })
+        let number = number.trim().parse::<f64>().ok().map(|number| number * factor);
+        let value = number.filter(|value| value.is_finite()).ok_or_else(wrong)?;
+        Ok(Bound { operator, value, text: trimmed.to_owned() })
     }
 }
 
@@ -230,6 +235,7 @@ impl JsonSchema for Bound {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn check(bound: &str, passed_by: f64, kept_by: f64) {
         let bound = Bound::try_from(bound.to_owned()).expect("a bound");
@@ -270,5 +276,43 @@ mod tests {
             assert!(Period::try_from(wrong.to_owned()).is_err(), "{wrong}");
         }
         assert_eq!(Period::try_from("1h 30m".to_owned()), Ok(Period::from_secs(5400)));
+    }
+
+    #[test]
+    fn a_period_that_leaves_every_clock_behind_is_refused() {
+        assert_eq!(
+            Period::try_from("500000000000y".to_owned()),
+            Err("`500000000000y` is longer than ten years".to_owned())
+        );
+        assert!(Period::try_from("10y".to_owned()).is_ok());
+    }
+
+    #[test]
+    fn a_bound_stays_finite_in_its_base_unit() {
+        assert!(Bound::try_from("> 1e308d".to_owned()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_makes_the_readers_panic_and_what_is_shown_reads_the_same(
+            text in "(?s)[<>=!]{0,3} {0,2}-?[0-9]{0,20}[.]?[0-9]{0,3}(e[0-9]{1,4})? ?[%KMGiBumshdyé]{0,3}|.{0,12}"
+        ) {
+            if let Ok(period) = Period::try_from(text.clone()) {
+                prop_assert_eq!(Period::try_from(period.to_string()), Ok(period));
+            }
+            if let Ok(size) = Size::try_from(text.clone()) {
+                prop_assert_eq!(Size::try_from(size.to_string()), Ok(size));
+            }
+            if let Ok(bound) = Bound::try_from(text) {
+                prop_assert!(bound.value().is_finite());
+                prop_assert_eq!(Bound::try_from(bound.to_string()), Ok(bound));
+            }
+        }
+
+        #[test]
+        fn a_period_is_read_back_as_it_is_shown(seconds in 1_u64..3660 * 86_400, nanoseconds in 0_u32..1_000_000_000) {
+            let period = Period(Duration::new(seconds, nanoseconds));
+            prop_assert_eq!(Period::try_from(period.to_string()), Ok(period));
+        }
     }
 }
