@@ -34,7 +34,7 @@ impl Target {
         Ok(Target { host, port })
     }
 
-    /// The name that a certificate must carry.
+    /// The name that a certificate must carry. The error doesn't show it: it may have come out of a variable.
     pub fn server_name(&self) -> Result<ServerName<'static>, String> {
         self.host.server_name()
     }
@@ -56,7 +56,7 @@ impl Host {
             Host::Ip(ip) => Ok(ServerName::IpAddress((*ip).into())),
             Host::Name(name) => DnsName::try_from(name.trim_end_matches('.').to_owned())
                 .map(ServerName::DnsName)
-                .map_err(|_| format!("`{name}` is not a name that a certificate can carry")),
+                .map_err(|_| "the host is not a name that a certificate can carry".to_owned()),
         }
     }
 }
@@ -103,5 +103,12 @@ mod tests {
         }
         check("http://shop.example:80", None);
         check("a..b:80", None);
+    }
+
+    #[test]
+    fn a_host_that_no_certificate_can_carry_is_not_shown() {
+        let target = Target::parse("marked-:443").expect("a name that can be asked for");
+        let error = target.server_name().expect_err("a label ends with a hyphen");
+        assert_eq!(error, "the host is not a name that a certificate can carry");
     }
 }
