@@ -218,6 +218,7 @@ fn parse_hole(hole: &str) -> Result<Part, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn check(raw: &str, expected: Result<&str, &str>) {
         let read = |path: &Path| match path.to_str() {
@@ -258,5 +259,34 @@ mod tests {
         let text = Text::try_from("Bearer ${TOKEN}".to_owned()).expect("valid");
         let shown = format!("{text:?} {variables:?} {:?}", text.resolve(&variables).expect("set"));
         assert!(!shown.contains("marked-secret"), "{shown}");
+    }
+
+    proptest! {
+        #[test]
+        fn what_has_no_hole_stays_and_what_fills_one_is_never_read_again(
+            before in "(?s)[^$]{0,8}", value in "(?s).{1,12}", after in "(?s)[^$]{0,8}"
+        ) {
+            let variables = Variables::new([("A", value.as_str())], |_| unreachable!("no file is named"));
+            let text = Text::try_from(format!("{before}${{A}}{after}")).expect("one hole");
+            let filled = text.resolve(&variables).expect("set");
+            prop_assert_eq!(filled.expose_secret(), &format!("{before}{value}{after}"));
+            let plain = Text::try_from(format!("{before}{after}")).expect("no hole");
+            let expected = format!("{before}{after}");
+            prop_assert_eq!(plain.literal().map(Cow::into_owned), Some(expected));
+        }
+
+        #[test]
+        fn nothing_makes_the_reader_panic(raw in "(?s)([$]{0,3}[{]?(A|file:|:-|é|[}]| ){0,3}){0,8}|.{0,20}") {
+            let variables = Variables::new([("A", "${A}")], |_| Ok("from a file\n".to_owned()));
+            if let Ok(text) = Text::try_from(raw.clone()) {
+                prop_assert_eq!(text.raw(), raw.as_str());
+                let filled = text.resolve(&variables).map(|filled| filled.expose_secret().to_owned());
+                if let Some(literal) = text.literal() {
+                    prop_assert_eq!(filled, Ok(literal.into_owned()));
+                }
+                let holes = raw.matches("${").count();
+                prop_assert!(text.fillings(&variables).len() <= holes);
+            }
+        }
     }
 }

@@ -279,6 +279,8 @@ fn decode(text: &str) -> Result<String, Wrong> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use percent_encoding::NON_ALPHANUMERIC;
+    use proptest::prelude::*;
 
     /// User, password, place, database, TLS.
     fn check(url: &str, expected: (&str, &str, &str, &str, PgSslMode)) -> Server {
@@ -361,5 +363,33 @@ mod tests {
             check("postgres://u:hunter2@db/shop", ("u", "hunter2", "db:5432", "shop", PgSslMode::Prefer));
         assert!(!format!("{server:?} {server}").contains("hunter2"));
         assert_eq!(server.name(), "db:5432/shop");
+    }
+
+    proptest! {
+        #[test]
+        fn a_password_is_in_no_text_whatever_stands_in_the_address(
+            scheme in "(postgres(ql)?|sqlite|mysql|prisma|POSTGRES|p{0,1})", slashes in "[:]?/{0,3}",
+            user in "[a-z:/@?#%]{0,4}", before in "[a-z:%&=]{0,4}", after in "[a-z:/?#@&=% \\[\\],]{0,6}",
+            rest in "(?s)(@?db(:[0-9a-z]{0,6})?(/[a-z/?#]{0,3})?(\\?(sslmode=[a-z]{0,3}|host=%2F|&|schema=%ff){0,3})?|.{0,8})",
+        ) {
+            let url = format!("{scheme}{slashes}{user}:{before}hunter2{after}{rest}");
+            let shown = match Address::parse(&url) {
+                Err(wrong) => format!("{wrong:?}"),
+                // What stands where a name does is no password, by the grammar of addresses.
+                Ok(Address::Postgres(server)) if server.password.expose_secret().contains("hunter2") => {
+                    format!("{server} {server:?} {} {}", server.place(), server.user())
+                }
+                Ok(_) => String::new(),
+            };
+            prop_assert!(!shown.contains("hunter2"), "{url}: {shown}");
+        }
+
+        #[test]
+        fn what_is_percent_encoded_is_read_back(password in "(?s)[^\0]{0,12}", user in "[^\0]{1,8}") {
+            let encode = |text: &str| percent_encoding::utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+            let url = format!("postgresql://{}:{}@db/shop", encode(&user), encode(&password));
+            let Ok(Address::Postgres(server)) = Address::parse(&url) else { panic!("not taken: {url}") };
+            prop_assert_eq!((server.user(), server.password.expose_secret()), (&*user, &*password));
+        }
     }
 }
