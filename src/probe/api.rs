@@ -6,7 +6,7 @@
 use super::Context;
 use super::net::connect::is_own_trouble;
 use crate::clock::{self, Steady};
-use crate::outcome::{Class, Fault, Status};
+use crate::outcome::{Class, Fault, Outcome, Status};
 use crate::plain;
 use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
@@ -141,12 +141,67 @@ pub fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     Some(wait.min(WAIT_MAX))
 }
 
-/// A vendor's own words, fit to be shown: one bounded line, without the secret and without addresses of people.
+/// A vendor's own words, fit to be shown: one bounded line, without the secret, without addresses of people
+/// and without numbers as long as those of cards and telephones.
 pub fn quote(words: &str, secret: &SecretString) -> String {
     let words = plain::redact(words, [("<secret>", secret.expose_secret())]);
     let shown = |word: &str| if word.contains('@') { "<address>".to_owned() } else { word.to_owned() };
     let words: Vec<_> = words.split_whitespace().map(shown).collect();
-    plain::line(&words.join(" "), QUOTE_CHARS_MAX)
+    plain::line(&without_long_numbers(&words.join(" ")), QUOTE_CHARS_MAX)
+}
+
+/// From this many digits on a number may be a telephone's.
+const DIGITS_MAX: usize = 8;
+/// From this many on one that is written in groups may be a card's; a date and a time in one have fewer.
+const GROUPED_DIGITS_MAX: usize = 11;
+
+fn without_long_numbers(words: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = words;
+    while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
+        shown.push_str(&rest[..at]);
+        let begin = &rest[at..];
+        let end = begin.find(|c: char| !c.is_ascii_digit() && !" -".contains(c)).unwrap_or(begin.len());
+        let number = begin[..end].trim_end_matches([' ', '-']);
+        let digits = number.bytes().filter(u8::is_ascii_digit).count();
+        let max = if digits == number.len() { DIGITS_MAX } else { GROUPED_DIGITS_MAX };
+        shown.push_str(if digits > max { "<number>" } else { number });
+        rest = &begin[number.len()..];
+    }
+    shown + rest
+}
+
+/// A word of a vendor's own (a code, a status, an id), fit to be shown: lists of such words are open, and what
+/// does not look like one might be anything.
+pub fn word(text: Option<&str>) -> &str {
+    let is_word = |text: &&str| {
+        text.len() <= 64
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-:.".contains(&b))
+            && !holds_long_number(text)
+    };
+    match text {
+        None | Some("") => "(none)",
+        Some(text) => Some(text).filter(is_word).unwrap_or("(unreadable)"),
+    }
+}
+
+/// Whether groups of nothing but digits make up a number as long as a card's. Digits among letters are an id's.
+fn holds_long_number(text: &str) -> bool {
+    let mut digits = 0;
+    text.split(|c: char| !c.is_ascii_alphanumeric()).any(|group| {
+        let is_number = group.bytes().all(|b| b.is_ascii_digit());
+        digits = if is_number { digits + group.len() } else { 0 };
+        digits > GROUPED_DIGITS_MAX
+    })
+}
+
+/// Takes the secret out of every text of an outcome, as a last resort: a vendor may repeat it in a place where
+/// only words of its own are due.
+pub fn redact(outcome: &mut Outcome, secret: &SecretString) {
+    let faults = outcome.faults.iter_mut().map(|fault| &mut fault.text);
+    for text in faults.chain(&mut outcome.notes).filter(|text| text.contains(secret.expose_secret())) {
+        *text = plain::redact(text, [("<secret>", secret.expose_secret())]);
+    }
 }
 
 /// Kept between the runs of a check: closed while the vendor wants to be left alone.
@@ -274,5 +329,36 @@ mod tests {
         let secret = SecretString::from("re_marked");
         let shown = quote("key re_marked of <ann@shop.example> is\u{1b}[31m bad\nreally", &secret);
         assert_eq!(shown, "key <secret> of <address> is bad really");
+    }
+
+    #[test]
+    fn the_number_of_a_card_in_a_vendors_words_is_not_shown() {
+        let shown = |words: &str| quote(words, &SecretString::default());
+        assert_eq!(shown("card 4111111111111111 declined"), "card <number> declined");
+        assert_eq!(shown("call +1 555 123 4567 89"), "call +<number>");
+        assert_eq!(shown("cards 4111 1111-1111 1111."), "cards <number>.");
+        assert_eq!(shown("400 since 2026-11-22 18:39, 5-6"), "400 since 2026-11-22 18:39, 5-6");
+    }
+
+    #[test]
+    fn words_only_are_shown() {
+        assert_eq!(word(Some("CVV_FAILURE")), "CVV_FAILURE");
+        assert_eq!(word(None), "(none)");
+        assert_eq!(word(Some("")), "(none)");
+        assert_eq!(word(Some("wbhk_b35f6b3145074cf9ad513610786c19d5")), "wbhk_b35f6b3145074cf9ad513610786c19d5");
+        for other in
+            ["jane@example.com", &"A".repeat(65), "4111111111111111", "4111-1111.1111-1111", "x:411111111111"]
+        {
+            assert_eq!(word(Some(other)), "(unreadable)", "{other}");
+        }
+    }
+
+    #[test]
+    fn a_secret_among_a_vendors_words_is_taken_out() {
+        let mut outcome: Outcome = Fault::failed(Class::Protocol, "it answered 400 re_marked").into();
+        outcome.note("re_marked is not known");
+        redact(&mut outcome, &SecretString::from("re_marked"));
+        let shown = [outcome.faults[0].text.as_str(), outcome.notes[0].as_str()];
+        assert_eq!(shown, ["it answered 400 <secret>", "<secret> is not known"]);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::client::{Client, Refusal};
 use crate::outcome::{Class, Fault, Outcome};
-use crate::plain;
+use crate::probe::api::word;
 use crate::probe::{Context, MeasureInfo};
 use serde::Deserialize;
 
@@ -142,7 +142,7 @@ impl Domain {
 
     fn judge(&self, name: &str, failing: &[Record], outcome: &mut Outcome) {
         let records = words(failing);
-        let status = plain::line(&self.status, 40);
+        let status = word(Some(&self.status));
         if self.sends() {
             outcome.note(format!("the domain `{name}` sends and is `{status}`{records}"));
         } else if self.status == "verified" {
@@ -170,7 +170,10 @@ fn words(failing: &[Record]) -> String {
         .iter()
         .take(RECORDS_SHOWN_MAX)
         .map(|one| {
-            plain::line(&format!("{} {} `{}` is `{}`", one.record, one.kind, one.name, one.status), 120)
+            // `@` is how DNS names a domain itself.
+            let name = if one.name == "@" { "@" } else { word(Some(&one.name)) };
+            let [record, kind, status] = [&one.record, &one.kind, &one.status].map(|text| word(Some(text)));
+            format!("{record} {kind} `{name}` is `{status}`")
         })
         .collect();
     let more = failing.len().saturating_sub(RECORDS_SHOWN_MAX);

@@ -10,7 +10,7 @@ mod domains;
 mod emails;
 mod sender;
 
-use super::api::Gate;
+use super::api::{self, Gate};
 use super::{Build, Context, Kind, MeasureInfo, Run, Running};
 use crate::config::text::Text;
 use crate::config::value::Period;
@@ -176,6 +176,7 @@ impl Run for Look {
             }
             client.measure(&mut outcome);
             self.quotas(&client, &mut outcome);
+            api::redact(&mut outcome, &self.key);
             outcome
         })
     }

@@ -128,30 +128,9 @@ macro_rules! answers {
 
 answers!(Envelope, TokenStatus, Locations, PaymentPage, Subscriptions);
 
-/// A word of Square's own (a code, a status, an id), fit to be shown: its list of words is open, and what
-/// does not look like one might be anything.
-pub fn word(text: Option<&str>) -> &str {
-    let is_word = |text: &&str| {
-        text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-:.".contains(&b))
-    };
-    match text {
-        None | Some("") => "(none)",
-        Some(text) => Some(text).filter(is_word).unwrap_or("(unreadable)"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_only_are_shown() {
-        assert_eq!(word(Some("CVV_FAILURE")), "CVV_FAILURE");
-        assert_eq!(word(None), "(none)");
-        assert_eq!(word(Some("")), "(none)");
-        assert_eq!(word(Some("jane@example.com")), "(unreadable)");
-        assert_eq!(word(Some(&"A".repeat(65))), "(unreadable)");
-    }
 
     #[test]
     fn null_and_missing_are_the_same() {

@@ -1,12 +1,13 @@
 //! Calls to Square: counted, bounded, and each refusal told with its class and what to do about it.
 
-use super::answer::{Answer, ApiError, Envelope, word};
+use super::answer::{Answer, ApiError, Envelope};
 use super::wait;
 use crate::clock;
 use crate::outcome::{Class, Fault};
-use crate::probe::api::{self, BODY_BYTES_MAX};
+use crate::probe::api::{self, BODY_BYTES_MAX, word};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Response, StatusCode};
+use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ pub struct Client {
     /// Scheme, host and, behind a proxy, a path; without a slash at its end.
     pub base: String,
     pub environment: super::environment::Environment,
+    pub token: SecretString,
     /// `Bearer …`, marked as sensitive.
     pub authorization: HeaderValue,
     pub version: HeaderValue,

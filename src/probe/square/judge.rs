@@ -1,9 +1,10 @@
 //! What Square's answers mean for the shop. Pure: answers in, measures and faults out.
 
-use super::answer::{Location, Subscription, TokenStatus, word};
+use super::answer::{Location, Subscription, TokenStatus};
 use super::environment::Environment;
 use super::time;
 use crate::outcome::{Class, Fault, Outcome};
+use crate::probe::api::word;
 use jiff::Timestamp;
 
 /// Whether the token is of the expected environment, and how long it lives.

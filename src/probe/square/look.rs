@@ -7,7 +7,7 @@ use super::payments::{Payments, Window};
 use super::time;
 use super::wait;
 use crate::outcome::{Class, Fault, Outcome, Status};
-use crate::probe::api::Gate;
+use crate::probe::api::{self, Gate};
 use crate::probe::{Context, Run, Running};
 use jiff::Timestamp;
 use reqwest::Method;
@@ -54,27 +54,33 @@ type Step<T> = Result<T, Stopped>;
 impl Run for Watch {
     fn run<'a>(&'a self, cx: &'a Context) -> Running<'a> {
         Box::pin(async {
-            let mut outcome = Outcome::ok();
-            if let Err(fault) = self.gate.open() {
-                outcome.measure("calls", 0.0);
-                outcome.fault(fault);
-                return outcome;
-            }
-            let calls = Calls::at_most(self.calls_max);
-            let mut look = Look { watch: self, cx, calls, outcome, wants_a_pause: false };
-            // Where it stopped early, the outcome says why.
-            look.all().await.ok();
-            cx.phase_end();
-            if !look.wants_a_pause {
-                self.memory().refusals = 0;
-            }
-            look.outcome.measure("calls", f64::from(look.calls.made));
-            look.outcome
+            let mut outcome = self.look(cx).await;
+            api::redact(&mut outcome, &self.client.token);
+            outcome
         })
     }
 }
 
 impl Watch {
+    async fn look(&self, cx: &Context) -> Outcome {
+        let mut outcome = Outcome::ok();
+        if let Err(fault) = self.gate.open() {
+            outcome.measure("calls", 0.0);
+            outcome.fault(fault);
+            return outcome;
+        }
+        let calls = Calls::at_most(self.calls_max);
+        let mut look = Look { watch: self, cx, calls, outcome, wants_a_pause: false };
+        // Where it stopped early, the outcome says why.
+        look.all().await.ok();
+        cx.phase_end();
+        if !look.wants_a_pause {
+            self.memory().refusals = 0;
+        }
+        look.outcome.measure("calls", f64::from(look.calls.made));
+        look.outcome
+    }
+
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -201,6 +201,7 @@ impl Kind for Square {
             http: build.net.api.clone(),
             base: base?,
             environment: environment?,
+            token: build.secret("token", &self.token)?,
             authorization: authorization?,
             version: HeaderValue::from_str(&self.version.0).ok()?,
         };

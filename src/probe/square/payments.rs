@@ -1,9 +1,10 @@
 //! The payments of a window: gathered over pages and locations, each counted once.
 
-use super::answer::{Money, Payment, word};
+use super::answer::{Money, Payment};
 use super::reason::{self, Whose};
 use super::time;
 use crate::outcome::{Class, Fault, Outcome};
+use crate::probe::api::word;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

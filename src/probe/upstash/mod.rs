@@ -9,7 +9,7 @@
 mod evidence;
 mod pipeline;
 
-use super::api::Gate;
+use super::api::{self, Gate};
 use super::redis::refusal;
 use super::redis::{Counts, info};
 use super::{Build, Context, Kind, MeasureInfo, Run, Running};
@@ -147,6 +147,7 @@ impl Run for Look {
             if let Err(fault) = self.look(cx, &mut outcome).await {
                 outcome.fault(fault);
             }
+            api::redact(&mut outcome, &self.token);
             outcome
         })
     }
