@@ -345,7 +345,10 @@ mod tests {
         assert_eq!(word(Some("CVV_FAILURE")), "CVV_FAILURE");
         assert_eq!(word(None), "(none)");
         assert_eq!(word(Some("")), "(none)");
-        assert_eq!(word(Some("wbhk_b35f6b3145074cf9ad513610786c19d5")), "wbhk_b35f6b3145074cf9ad513610786c19d5");
+        assert_eq!(
+            word(Some("wbhk_b35f6b3145074cf9ad513610786c19d5")),
+            "wbhk_b35f6b3145074cf9ad513610786c19d5"
+        );
         for other in
             ["jane@example.com", &"A".repeat(65), "4111111111111111", "4111-1111.1111-1111", "x:411111111111"]
         {

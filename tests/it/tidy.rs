@@ -69,7 +69,7 @@ fn each_foreign_thing_is_known_in_one_place() {
     let places: [(&str, &[&str]); 5] = [
         ("axum", &["web/", "demo/"]),
         ("sqlx", &["probe/database/", "demo/living"]),
-        ("::redis", &["probe/redis/"]),
+        ("::redis", &["probe/redis/", "probe/upstash/"]),
         ("metrics_exporter_prometheus", &["app/"]),
         ("clap", &["cli/", "once/mod.rs"]),
     ];

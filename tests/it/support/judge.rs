@@ -16,7 +16,7 @@ pub fn python(program: &str, input: &str) -> Result<String, String> {
     static INTERPRETER: LazyLock<PathBuf> = LazyLock::new(|| {
         let home = install("python", PYTHON, |home| {
             run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(home));
-            let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"];
+            let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
             run(Command::new(home.join("bin/python")).args(pip).args(PYTHON));
         });
         home.join("bin/python")
