@@ -43,13 +43,9 @@ impl Schedule {
         self.queue.push(Reverse((first, id)));
     }
 
-    pub fn remove(&mut self, id: Id) {
-        self.entries.remove(&id);
-    }
-
-    /// When a check is due next.
-    pub fn due(&self, id: Id) -> Option<Steady> {
-        self.entries.get(&id).map(|entry| entry.next)
+    /// Keeps only those for which `kept` holds.
+    pub fn retain(&mut self, kept: impl Fn(Id) -> bool) {
+        self.entries.retain(|id, _| kept(*id));
     }
 
     /// When the next check is due.
@@ -87,8 +83,8 @@ const SLOT: Duration = Duration::from_millis(500);
 pub fn first(name: &str, now: Steady, spread: Duration) -> Steady {
     let slot = SLOT.min(spread / 10).max(Duration::from_millis(1));
     let at = now + offset(name, spread.saturating_sub(slot));
-    let slots = at.as_nanos().div_ceil(slot.as_nanos());
-    slot.saturating_mul(u32::try_from(slots).unwrap_or(u32::MAX)).max(now)
+    let nanos = at.as_nanos().next_multiple_of(slot.as_nanos());
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
 fn offset(name: &str, spread: Duration) -> Duration {
@@ -136,7 +132,7 @@ mod tests {
     fn what_is_removed_is_not_due() {
         let mut schedule = Schedule::default();
         schedule.insert(1, s(10), s(3));
-        schedule.remove(1);
+        schedule.retain(|id| id != 1);
         assert_eq!((schedule.next_due(), schedule.take_due(s(100))), (None, None));
     }
 

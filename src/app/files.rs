@@ -1,9 +1,12 @@
 //! Where definitions are on disk: `atalaya.toml` and the files and folders of checks that it names.
 
 use crate::config::{Files, Source, plan};
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+/// What `${file:…}` names is a key or a password.
+pub const SECRET_BYTES_MAX: u64 = 64 * 1024;
 /// A definition file larger than this is a mistake.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
@@ -28,7 +31,11 @@ pub struct Unreadable {
 
 impl std::fmt::Display for Unreadable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: can't read it: {}", self.path.display(), self.error)
+        write!(f, "{}: can't read it: {}", self.path.display(), self.error)?;
+        match self.error.kind() {
+            io::ErrorKind::NotFound => f.write_str("\n  hint: write it, or name another place with --checks"),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -102,9 +109,19 @@ fn check_files(path: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 fn read_file(path: &Path) -> io::Result<Source> {
-    if std::fs::metadata(path)?.len() > FILE_BYTES_MAX {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 4 MiB, which no definition is"));
+    Ok(Source::new(&path.display().to_string(), read_text(path, FILE_BYTES_MAX)?))
+}
+
+/// The text of a regular file of at most `bytes_max`. A pipe or a device would be read for ever.
+pub fn read_text(path: &Path, bytes_max: u64) -> io::Result<String> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
-    let text = std::fs::read_to_string(path)?;
-    Ok(Source::new(&path.display().to_string(), text))
+    let mut text = String::new();
+    let read = File::open(path)?.take(bytes_max + 1).read_to_string(&mut text)?;
+    if read as u64 > bytes_max {
+        let why = format!("larger than {} KiB, which nothing of this kind is", bytes_max / 1024);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+    }
+    Ok(text)
 }

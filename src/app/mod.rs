@@ -14,22 +14,31 @@ mod pipeline;
 mod reload;
 mod runner;
 
-use crate::clock::Now;
+use crate::clock::{self, Now};
 use crate::config::text::Variables;
-use crate::config::{Agent, Check, Plan, Skipped};
+use crate::config::{Agent, Check, Files, Plan, Skipped};
 use crate::probe::net::Net;
 use crate::record::Run;
 use crate::schedule::Id;
 use crate::view::View;
 use files::Origin;
 use metrics_exporter_prometheus::PrometheusHandle;
+use reload::{Outlets, Reload};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Events that wait for the loop. A run waits with its result when this is full, and counts as under way.
 const EVENTS_MAX: usize = 4096;
+
+/// A loop that does not answer within this is stuck.
+const ANSWER_MAX: Duration = Duration::from_secs(5);
+
+/// The runner turns at least once a second.
+const BEAT_MAX: Duration = Duration::from_secs(10);
 
 /// Everything that happens, in the order in which the loop applies it.
 pub enum Event {
@@ -39,6 +48,8 @@ pub enum Event {
     Dropped { id: Id, at: Now, times: u64 },
     /// The definitions are new.
     Replanned(Definitions),
+    /// Somebody wants to know whether this loop still turns.
+    Ping(oneshot::Sender<()>),
     /// Somebody wants to see.
     Look(oneshot::Sender<Arc<View>>),
 }
@@ -63,6 +74,8 @@ pub struct Sources {
 pub struct Eyes {
     events: mpsc::Sender<Event>,
     pub own: PrometheusHandle,
+    /// When the runner's loop last turned, in steady seconds.
+    beat: Arc<AtomicU64>,
 }
 
 impl Eyes {
@@ -73,7 +86,16 @@ impl Eyes {
             self.events.send(Event::Look(answer)).await.ok()?;
             view.await.ok()
         };
-        tokio::time::timeout(Duration::from_secs(5), asked).await.ok().flatten()
+        tokio::time::timeout(ANSWER_MAX, asked).await.ok().flatten()
+    }
+
+    /// Whether both loops turn.
+    pub async fn is_well(&self) -> bool {
+        let beat = Duration::from_secs(self.beat.load(Ordering::Relaxed));
+        let (answer, pong) = oneshot::channel();
+        let asked = async { self.events.send(Event::Ping(answer)).await.is_ok() && pong.await.is_ok() };
+        let answered = tokio::time::timeout(ANSWER_MAX, asked).await.unwrap_or(false);
+        answered && clock::steady().saturating_sub(beat) < BEAT_MAX
     }
 }
 
@@ -88,8 +110,8 @@ pub struct App {
 }
 
 impl App {
-    /// Starts what is planned. `own` renders what the agent recorded of itself.
-    pub fn start(plan: Plan, sources: Sources, own: PrometheusHandle) -> App {
+    /// Starts what is planned; `files` is what it was read from. `own` renders what the agent recorded of itself.
+    pub fn start(plan: Plan, files: &Files, sources: Sources, hangup: Signal, own: PrometheusHandle) -> App {
         let agent = plan.agent.clone();
         let (events, inbox) = mpsc::channel(EVENTS_MAX);
         let (stop, stopped) = watch::channel(false);
@@ -97,23 +119,37 @@ impl App {
         let definitions = ids.assign(plan, &HashMap::new());
         let runs_max = limits::runs_max(agent.runs_max);
         let (commands, orders) = mpsc::channel(4);
+        let beat = Arc::new(AtomicU64::new(clock::steady().as_secs()));
+        let eyes = Eyes { events: events.clone(), own, beat: beat.clone() };
         let pipeline = tokio::spawn(pipeline::run(definitions.clone(), inbox));
-        let runner = runner::Runner::new(runs_max, agent.grace, events.clone());
+        let runner = runner::Runner::new(runs_max, agent.grace, events.clone(), beat);
         let runner = tokio::spawn(runner.run(definitions.clone(), orders, stopped.clone()));
-        let events_ = events.clone();
-        let reload =
-            reload::Reload { sources, ids, current: definitions, commands, events: events_, watcher: None };
-        let reload = tokio::spawn(reload.run(stopped));
-        App { eyes: Eyes { events, own }, agent, stop, runner, pipeline, reload }
+        let reload = Reload::new(sources, ids, definitions, agent.clone(), Outlets { commands, events });
+        let reload = tokio::spawn(reload.run(reload::texts(files), hangup, stopped));
+        App { eyes, agent, stop, runner, pipeline, reload }
     }
 
     pub fn agent(&self) -> &Agent {
         &self.agent
     }
 
+    /// Ends when a part of the agent has ended by itself, which none ever should; says which.
+    pub async fn broken(&mut self) -> &'static str {
+        tokio::select! {
+            _ = &mut self.runner => "the runner",
+            _ = &mut self.pipeline => "the loop that owns the state",
+            _ = &mut self.reload => "the watcher of the definitions",
+        }
+    }
+
+    /// No new runs from now on.
+    pub fn begin_stop(&self) {
+        self.stop.send(true).ok();
+    }
+
     /// Stops in order: no new runs, running ones end or are ended, what happened is applied.
     pub async fn stop(self) {
-        self.stop.send(true).ok();
+        self.begin_stop();
         self.runner.await.ok();
         self.reload.await.ok();
         drop(self.eyes);
@@ -133,10 +169,12 @@ pub struct Ids {
 }
 
 impl Ids {
-    /// A check whose definition and values are what they were keeps its name, its probe and so its history.
+    /// A check of the same name and kind keeps its id, and with it its history, its place and its runs under way.
+    /// One whose definition and values are what they were keeps its probe too.
     fn assign(&mut self, plan: Plan, before: &HashMap<Arc<str>, (Id, Arc<Check>)>) -> Definitions {
         let checks = plan.checks.into_iter().map(|check| match before.get(&check.name) {
             Some((id, old)) if old.fingerprint == check.fingerprint => (*id, old.clone()),
+            Some((id, old)) if old.kind == check.kind => (*id, check),
             _ => {
                 self.next += 1;
                 (self.next, check)

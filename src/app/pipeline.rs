@@ -18,6 +18,8 @@ struct State {
     check: Arc<Check>,
     labels: Arc<str>,
     record: Record,
+    /// The last that was heard of it is that it did not run: told once, not at every due time.
+    dropping: bool,
     /// Made when somebody looked last; `None` when something happened since.
     view: Option<(u64, Arc<CheckView>)>,
 }
@@ -50,6 +52,7 @@ impl Pipeline {
         match event {
             Event::Ran { id, at, run } => {
                 if let Some(state) = self.states.get_mut(&id) {
+                    state.dropping = false;
                     log(&state.check, &state.record, &run);
                     state.record.run(at, run);
                     state.view = None;
@@ -57,29 +60,31 @@ impl Pipeline {
             }
             Event::Dropped { id, at, times } => {
                 if let Some(state) = self.states.get_mut(&id) {
-                    tracing::warn!(check = &*state.check.name, times, "runs were due and did not happen");
+                    if !std::mem::replace(&mut state.dropping, true) {
+                        tracing::warn!(check = &*state.check.name, times, "runs were due and did not happen");
+                    }
                     state.record.dropped(at, times);
                     state.view = None;
                 }
             }
             Event::Replanned(definitions) => self.replan(definitions),
+            Event::Ping(answer) => {
+                answer.send(()).ok();
+            }
             Event::Look(answer) => {
                 answer.send(Arc::new(self.view(clock::now()))).ok();
             }
         }
     }
 
-    /// Unchanged checks keep their state; edited ones keep their history while they look in the same way.
+    /// A check that keeps its id keeps its history.
     fn replan(&mut self, definitions: Definitions) {
         let mut before = std::mem::take(&mut self.states);
-        let mut edited: HashMap<Arc<str>, Id> =
-            before.iter().map(|(id, state)| (state.check.name.clone(), *id)).collect();
         for (id, check) in definitions.checks.iter() {
-            let old = before.remove(id).or_else(|| before.remove(&edited.remove(&check.name)?));
-            let record =
-                old.filter(|old| old.check.kind == check.kind).map_or_else(Record::default, |old| old.record);
+            let record = before.remove(id).map_or_else(Record::default, |old| old.record);
             let labels = check_labels(&check.name, &check.section).into();
-            self.states.insert(*id, State { check: check.clone(), labels, record, view: None });
+            self.states
+                .insert(*id, State { check: check.clone(), labels, record, dropping: false, view: None });
         }
         self.order = definitions.checks;
         self.skipped = definitions.skipped;

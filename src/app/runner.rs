@@ -2,24 +2,27 @@
 //! the queue of the loop.
 
 use super::{Definitions, Event, own, told_to_stop};
-use crate::clock::{self, Steady};
+use crate::clock;
 use crate::config::Check;
 use crate::judge::limits;
 use crate::probe;
 use crate::record::Run;
 use crate::schedule::{self, Due, Id, Schedule};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 /// A run may overlap the next of the same check once; a third one at the same time is dropped.
 const OVERLAP_MAX: u8 = 2;
 
 /// The longest sleep: a suspended machine is noticed this long after it woke.
 const NAP_MAX: Duration = Duration::from_secs(1);
+
+/// A check that runs once a day runs within this after the start, and not a day later.
+const SPREAD_MAX: Duration = Duration::from_mins(1);
 
 /// One check, and how many of its runs are under way.
 struct Entry {
@@ -34,10 +37,17 @@ pub struct Runner {
     runs: JoinSet<()>,
     grace: Duration,
     events: mpsc::Sender<Event>,
+    /// When this loop last turned, in steady seconds.
+    beat: Arc<AtomicU64>,
 }
 
 impl Runner {
-    pub fn new(runs_max: usize, grace: Duration, events: mpsc::Sender<Event>) -> Runner {
+    pub fn new(
+        runs_max: usize,
+        grace: Duration,
+        events: mpsc::Sender<Event>,
+        beat: Arc<AtomicU64>,
+    ) -> Runner {
         Runner {
             schedule: Schedule::default(),
             entries: HashMap::new(),
@@ -45,6 +55,7 @@ impl Runner {
             runs: JoinSet::new(),
             grace,
             events,
+            beat,
         }
     }
 
@@ -64,45 +75,42 @@ impl Runner {
                 () = told_to_stop(&mut stopped) => break,
                 Some(definitions) = orders.recv() => self.replan(&definitions),
                 () = tokio::time::sleep(nap) => {}
-                Some(_) = self.runs.join_next(), if !self.runs.is_empty() => {}
+                Some(ended) = self.runs.join_next(), if !self.runs.is_empty() => tell_panic(&ended),
             }
-            while self.runs.try_join_next().is_some() {}
-            while let Some(due) = self.schedule.take_due(clock::steady()) {
+            while let Some(ended) = self.runs.try_join_next() {
+                tell_panic(&ended);
+            }
+            // At one moment: what falls due while this goes on waits for the next turn, after whatever else waits.
+            let now = clock::steady();
+            while let Some(due) = self.schedule.take_due(now) {
                 self.begin(due).await;
             }
+            self.beat.store(now.as_secs(), Ordering::Relaxed);
             own::runs_under_way(self.runs.len());
         }
         self.drain().await;
     }
 
-    /// New checks begin within the shortest interval; unchanged ones keep their place.
+    /// New checks begin within the shortest interval, and within a minute. A check that was edited keeps its
+    /// place while its interval is what it was, and its runs under way count as before.
     fn replan(&mut self, definitions: &Definitions) {
         let now = clock::steady();
         let shortest = definitions.checks.iter().map(|(_, check)| check.every).min().unwrap_or_default();
-        let gone: Vec<Id> = self
-            .entries
-            .keys()
-            .filter(|id| !definitions.checks.iter().any(|(kept, _)| kept == *id))
-            .copied()
-            .collect();
-        let mut places: HashMap<Arc<str>, (Duration, Option<Steady>)> = HashMap::new();
-        for id in gone {
-            let due = self.schedule.due(id);
-            self.schedule.remove(id);
-            if let Some(entry) = self.entries.remove(&id) {
-                places.insert(entry.check.name.clone(), (entry.check.every, due));
-            }
-        }
+        let spread = shortest.min(SPREAD_MAX);
+        let kept: HashSet<Id> = definitions.checks.iter().map(|(id, _)| *id).collect();
+        self.entries.retain(|id, _| kept.contains(id));
+        self.schedule.retain(|id| kept.contains(&id));
         for (id, check) in definitions.checks.iter() {
-            if self.entries.contains_key(id) {
-                continue;
+            let every_before = self.entries.get(id).map(|entry| entry.check.every);
+            if every_before != Some(check.every) {
+                self.schedule.insert(*id, check.every, schedule::first(&check.name, now, spread));
             }
-            // An edited check whose interval is the same keeps its place too.
-            let kept = places.get(&check.name).filter(|(every, _)| *every == check.every);
-            let first =
-                kept.and_then(|(_, due)| *due).unwrap_or_else(|| schedule::first(&check.name, now, shortest));
-            self.schedule.insert(*id, check.every, first);
-            self.entries.insert(*id, Entry { check: check.clone(), under_way: Arc::default() });
+            match self.entries.get_mut(id) {
+                Some(entry) => entry.check = check.clone(),
+                None => {
+                    self.entries.insert(*id, Entry { check: check.clone(), under_way: Arc::default() });
+                }
+            }
         }
         own::checks(definitions.checks.len(), definitions.skipped.len());
     }
@@ -138,6 +146,15 @@ impl Runner {
             tracing::warn!(checks = names.join(", "), "still running after the grace period, ended");
         }
         self.runs.shutdown().await;
+    }
+}
+
+/// Looking turns a panic into an outcome; one beside it is a bug that must not be silent.
+fn tell_panic(ended: &Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!("a run panicked outside its probe; this is a bug in atalaya");
     }
 }
 

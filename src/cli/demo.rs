@@ -3,8 +3,8 @@
 //! The agent goes the same way as in `atalaya run`, with the checks that ship. Its variables are the simulated shop's
 //! alone: whatever the environment holds, a demo never reaches a real shop.
 
-use super::run::watch;
-use super::{exit, fail, load, log_to_stderr};
+use super::run::{Signals, Watch};
+use super::{exit, fail, load_files, log_to_stderr};
 use crate::app::Sources;
 use crate::app::files::Origin;
 use crate::config::Plan;
@@ -48,14 +48,19 @@ pub async fn main(options: Options) -> u8 {
         }
         return exit::OK;
     }
+    // A demo that is told to end while it opens its shop ends in order too.
+    let signals = match Signals::install() {
+        Ok(signals) => signals,
+        Err(error) => return fail(error),
+    };
     log_to_stderr();
-    match show(options).await {
+    match show(options, signals).await {
         Ok(()) => exit::OK,
         Err(code) => code,
     }
 }
 
-async fn show(options: Options) -> Result<(), u8> {
+async fn show(options: Options, signals: Signals) -> Result<(), u8> {
     let directory = tempfile::Builder::new().prefix("atalaya-demo-").tempdir();
     let directory = directory.map_err(|error| fail(format!("can't make a temporary folder: {error}")))?;
     let shop = Shop::start(options.seed, directory.path()).await.map_err(fail)?;
@@ -73,7 +78,7 @@ async fn show(options: Options) -> Result<(), u8> {
         embedded: Some(watch_list::files()),
     };
     let net = Arc::new(Net::new().map_err(fail)?);
-    let mut plan = load(&origin, &variables, &net)?;
+    let (mut plan, files) = load_files(&origin, &variables, &net)?;
     hurry(&mut plan);
     let token = Token::new().map_err(fail)?;
     let control = guard(shop.faults.router(), token.clone());
@@ -81,7 +86,8 @@ async fn show(options: Options) -> Result<(), u8> {
         plan.skipped.iter().map(|one| format!("  left out  {}: {}", one.name, one.why)).collect();
     let site = shop.site.clone();
     let sources = Sources { origin, variables: Arc::new(variables), net };
-    let watching = watch(plan, sources, options.listen, control, |address| {
+    let watch = Watch { plan, files, sources, address: options.listen, more: control };
+    let watching = watch.until_told(signals, |address| {
         anstream::println!("{}", welcome(address, &site, &token, &left_out.join("\n")));
     });
     watching.await.map_err(fail)

@@ -6,9 +6,9 @@ mod run;
 mod schema;
 mod validate;
 
-use crate::app::files::Origin;
+use crate::app::files::{self, Origin};
 use crate::config::text::Variables;
-use crate::config::{self, Plan};
+use crate::config::{self, Files, Plan};
 use crate::probe::net::Net;
 use clap::{Args, Parser, Subcommand};
 use std::io::IsTerminal;
@@ -71,24 +71,30 @@ impl Definitions {
 /// The environment of this process; the value of a variable that is no text can't be used.
 fn variables() -> Variables {
     let pairs = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
-    Variables::new(pairs, |path| std::fs::read_to_string(path))
+    Variables::new(pairs, |path| files::read_text(path, files::SECRET_BYTES_MAX))
 }
 
 /// Reads the definitions; tells every fault on standard error.
 fn load(origin: &Origin, variables: &Variables, net: &Arc<Net>) -> Result<Plan, u8> {
+    load_files(origin, variables, net).map(|(plan, _)| plan)
+}
+
+/// As [`load`], with the texts that were read.
+fn load_files(origin: &Origin, variables: &Variables, net: &Arc<Net>) -> Result<(Plan, Files), u8> {
     let files = origin.read().map_err(|unreadable| {
         for one in unreadable {
             anstream::eprintln!("{}: {one}", error_word());
         }
         exit::CONFIGURATION
     })?;
-    config::load(&files, variables, net).map_err(|faults| {
+    let plan = config::load(&files, variables, net).map_err(|faults| {
         for fault in &faults {
             anstream::eprintln!("{}: {fault}", error_word());
         }
         anstream::eprintln!("{} faults; nothing was started", faults.len());
         exit::CONFIGURATION
-    })
+    })?;
+    Ok((plan, files))
 }
 
 fn error_word() -> impl std::fmt::Display {

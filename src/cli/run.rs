@@ -1,14 +1,14 @@
 //! `atalaya run`: watch until told to stop.
 
-use super::{Definitions, exit, fail, load, log_to_stderr, variables};
+use super::{Definitions, exit, fail, load_files, log_to_stderr, variables};
 use crate::app::{App, Sources, own};
-use crate::config::Plan;
+use crate::config::{Files, Plan};
 use crate::probe::net::Net;
 use crate::web::{self, Router, Server};
 use clap::Args;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -20,6 +20,11 @@ pub struct Options {
 }
 
 pub async fn main(options: Options) -> u8 {
+    // First of all, so that a signal that comes early is not lost and does not kill.
+    let signals = match Signals::install() {
+        Ok(signals) => signals,
+        Err(error) => return fail(error),
+    };
     log_to_stderr();
     let net = match Net::new() {
         Ok(net) => Arc::new(net),
@@ -27,57 +32,89 @@ pub async fn main(options: Options) -> u8 {
     };
     let origin = options.definitions.origin();
     let variables = Arc::new(variables());
-    let plan = match load(&origin, &variables, &net) {
-        Ok(plan) => plan,
+    let (plan, files) = match load_files(&origin, &variables, &net) {
+        Ok(loaded) => loaded,
         Err(code) => return code,
     };
     let sources = Sources { origin, variables, net };
     let address = options.listen.unwrap_or(plan.agent.listen);
-    match watch(plan, sources, address, Router::new(), |_| {}).await {
+    let watch = Watch { plan, files, sources, address, more: Router::new() };
+    match watch.until_told(signals, |_| {}).await {
         Ok(()) => exit::OK,
         Err(error) => fail(error),
     }
 }
 
-/// Runs an agent until SIGTERM or SIGINT. `more` is served beside its pages; `started` is told where it listens.
-pub async fn watch(
-    plan: Plan,
-    sources: Sources,
-    address: SocketAddr,
-    more: Router,
-    started: impl FnOnce(SocketAddr),
-) -> Result<(), String> {
-    // First of all, so that a signal that comes early is not lost.
-    let mut terminated =
-        signal(SignalKind::terminate()).map_err(|error| format!("can't listen for SIGTERM: {error}"))?;
-    let mut interrupted =
-        signal(SignalKind::interrupt()).map_err(|error| format!("can't listen for SIGINT: {error}"))?;
-    let listener = web::bind(address).await?;
-    let address = listener.local_addr().map_err(|error| format!("can't tell the port: {error}"))?;
+/// The signals that an agent listens to.
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    pub fn install() -> Result<Signals, String> {
+        let listen = |kind, name| signal(kind).map_err(|error| format!("can't listen for {name}: {error}"));
+        Ok(Signals {
+            terminate: listen(SignalKind::terminate(), "SIGTERM")?,
+            interrupt: listen(SignalKind::interrupt(), "SIGINT")?,
+            hangup: listen(SignalKind::hangup(), "SIGHUP")?,
+        })
+    }
+}
+
+/// An agent about to run.
+pub struct Watch {
+    pub plan: Plan,
+    /// What the plan was read from.
+    pub files: Files,
+    pub sources: Sources,
+    pub address: SocketAddr,
+    /// Served beside the agent's own pages.
+    pub more: Router,
+}
+
+impl Watch {
+    /// Runs until SIGTERM or SIGINT; a second one ends it at once. `started` is told where it listens.
+    pub async fn until_told(self, signals: Signals, started: impl FnOnce(SocketAddr)) -> Result<(), String> {
+        let Watch { plan, files, sources, address, more } = self;
+        let Signals { mut terminate, mut interrupt, hangup } = signals;
+        let listener = web::bind(address).await?;
+        let address = listener.local_addr().map_err(|error| format!("can't tell the port: {error}"))?;
+        let handle = own::install()?;
+        let upkeep = tokio::spawn(own::upkeep(handle.clone()));
+        tell(&plan, address);
+        let (checks, skipped) = (plan.checks.len(), plan.skipped.len());
+        let mut app = App::start(plan, &files, sources, hangup, handle);
+        let server = Server::start(listener, web::router(app.eyes.clone()).merge(more));
+        tracing::info!(%address, checks, skipped, "watching");
+        started(address);
+        let why = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+            part = app.broken() => return Err(format!("{part} ended by itself; this is a bug in atalaya")),
+        };
+        tracing::info!(signal = why, grace = ?app.agent().grace, "stopping");
+        upkeep.abort();
+        // No new runs from this moment on; pages are served until their answers are out.
+        app.begin_stop();
+        tokio::select! {
+            ((), ()) = async { tokio::join!(server.stop(), app.stop()) } => tracing::info!("stopped"),
+            _ = terminate.recv() => tracing::warn!("told again: ended at once"),
+            _ = interrupt.recv() => tracing::warn!("told again: ended at once"),
+        }
+        Ok(())
+    }
+}
+
+fn tell(plan: &Plan, address: SocketAddr) {
     if !address.ip().is_loopback() {
         tracing::warn!(%address, "serving beyond this machine: whoever reaches the port can read the metrics");
     }
-    let handle = own::install()?;
-    let upkeep = tokio::spawn(own::upkeep(handle.clone()));
-    let (checks, skipped) = (plan.checks.len(), plan.skipped.len());
     for one in &plan.skipped {
         tracing::warn!(check = &*one.name, reason = one.why, "check skipped");
     }
-    if checks == 0 {
-        tracing::warn!(skipped, "nothing is watched: no check can run");
+    if plan.checks.is_empty() {
+        tracing::warn!(skipped = plan.skipped.len(), "nothing is watched: no check can run");
     }
-    let app = App::start(plan, sources, handle);
-    let server = Server::start(listener, web::router(app.eyes.clone()).merge(more));
-    tracing::info!(%address, checks, skipped, "watching");
-    started(address);
-    let why = tokio::select! {
-        _ = terminated.recv() => "SIGTERM",
-        _ = interrupted.recv() => "SIGINT",
-    };
-    tracing::info!(signal = why, grace = ?app.agent().grace, "stopping");
-    server.stop().await;
-    upkeep.abort();
-    app.stop().await;
-    tracing::info!("stopped");
-    Ok(())
 }

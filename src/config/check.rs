@@ -16,6 +16,8 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeValue;
 
+/// More often than this nobody can act, and a target is harmed.
+const EVERY_MIN: Duration = Duration::from_millis(100);
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A check that can run.
@@ -93,6 +95,7 @@ impl Reader<'_> {
         let faults_before = self.faults.len();
         let fingerprint = fingerprint(&raw);
         let every = raw.every.get();
+        self.every(&raw);
         let timeout = self.timeout(&raw);
         let place = self.source.place(self.table.span().start);
         let kind = raw.probe.kind();
@@ -138,6 +141,13 @@ impl Reader<'_> {
     fn fault(&mut self, key: &str, text: String, hint: Option<String>) {
         let place = self.source.place(read::offset_of(self.table, key));
         self.faults.push(Fault { place, text, hint });
+    }
+
+    fn every(&mut self, raw: &CheckTable) {
+        if raw.every.get() < EVERY_MIN {
+            let text = format!("`every`: {} is too often; the shortest is 100ms", raw.every);
+            self.fault("every", text, None);
+        }
     }
 
     /// One overlap is allowed, so a run must be over before the one after the next is due.

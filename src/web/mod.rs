@@ -63,12 +63,9 @@ async fn metrics(State(shared): State<Shared>, headers: HeaderMap) -> Response {
     (kind, Body::from_stream(stream::iter(pieces))).into_response()
 }
 
-/// The process and its loop.
+/// The process and its loops.
 async fn alive(State(shared): State<Shared>) -> Response {
-    match shared.eyes.look().await {
-        Some(_) => "ok\n".into_response(),
-        None => stuck(),
-    }
+    if shared.eyes.is_well().await { "ok\n".into_response() } else { stuck() }
 }
 
 /// Whether every check has run once.

@@ -10,6 +10,8 @@ use nix::sys::signal::Signal;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// A check of a port, every so often.
@@ -146,6 +148,82 @@ fn a_reload_keeps_what_is_unchanged_and_a_bad_file_changes_nothing() {
         agent.metric("atalaya_reloads_total{result=\"ok\"}").is_some_and(|times| times >= 3.0)
     });
     assert!(runs(&agent, "kept") >= before);
+}
+
+#[test]
+fn a_file_that_never_rests_keeps_nobody_from_reloading_or_stopping() {
+    let target = Silent::start();
+    let agent = Agent::start("run-restless", &[("a", &tcp("old", "1s", target.address()))]);
+    let restless = agent.directory.join("checks/notes.toml~");
+    let done = Arc::new(AtomicBool::new(false));
+    let writer = std::thread::spawn({
+        let done = done.clone();
+        move || {
+            while !done.load(Ordering::Relaxed) {
+                std::fs::write(&restless, "x").expect("a file");
+                std::fs::remove_file(&restless).expect("a file");
+            }
+        }
+    });
+    agent.write_checks("a", &tcp("new", "1s", target.address()));
+    agent.wait_for("the new check", |agent| agent.metric("atalaya_check_up{check=\"new\"").is_some());
+    let status = agent.stop();
+    done.store(true, Ordering::Relaxed);
+    writer.join().expect("the writer");
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn an_edit_while_runs_hang_loses_none_of_them() {
+    let target = Silent::start();
+    let hung = |title: &str| {
+        tcp("hung", "2s", target.address()).replace(
+            "' }\n",
+            &format!("', expect = {{ contains = 'x' }} }}\ntimeout = '3s'\ntitle = '{title}'\n"),
+        )
+    };
+    let agent = Agent::start("run-edit", &[("a", &hung("one"))]);
+    agent.wait_for("a run under way", |agent| {
+        agent.metric("atalaya_runs_under_way").is_some_and(|runs| runs > 0.0)
+    });
+    agent.write_checks("a", &hung("two"));
+    agent.wait_for("the edit", |agent| agent.metric("atalaya_reloads_total{result=\"ok\"}") == Some(1.0));
+    agent.wait_for("the run that began before it", |agent| runs(agent, "hung") >= 1.0);
+    let info =
+        agent.metrics().into_keys().find(|series| series.starts_with("atalaya_check_info{check=\"hung\""));
+    assert!(info.is_some_and(|info| info.contains("title=\"two\"")));
+}
+
+#[test]
+fn an_early_hangup_kills_nobody_and_definitions_that_vanish_stay_in_force() {
+    let target = Silent::start();
+    let agent = Agent::start("run-vanish", &[("a", &tcp("well", "1s", target.address()))]);
+    for _ in 0..20 {
+        agent.signal(Signal::SIGHUP);
+    }
+    agent.wait_until_ready();
+    let folder = agent.directory.join("checks");
+    std::fs::rename(&folder, agent.directory.join("away")).expect("a folder");
+    agent.wait_for("the refusal", |agent| agent.metric("atalaya_reload_last_successful") == Some(0.0));
+    std::fs::create_dir(&folder).expect("a folder");
+    agent.signal(Signal::SIGHUP);
+    agent.wait_for("what SIGHUP says is meant", |agent| agent.metric("atalaya_checks") == Some(0.0));
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let target = Silent::start();
+    let hung = tcp("hung", "6s", target.address())
+        .replace("' }\n", "', expect = { contains = 'x' } }\ntimeout = '11s'\n");
+    let agent = Agent::start("run-twice", &[("a", &hung)]);
+    agent.wait_for("a run under way", |agent| {
+        agent.metric("atalaya_runs_under_way").is_some_and(|runs| runs > 0.0)
+    });
+    agent.signal(Signal::SIGTERM);
+    agent.wait_for("the first to be heard", |agent| {
+        agent.log().iter().any(|line| line["message"] == "stopping")
+    });
+    assert_eq!(agent.stop().code(), Some(0));
 }
 
 #[test]
