@@ -174,15 +174,18 @@ fn without_long_numbers(words: &str) -> String {
 /// A word of a vendor's own (a code, a status, an id), fit to be shown: lists of such words are open, and what
 /// does not look like one might be anything.
 pub fn word(text: Option<&str>) -> &str {
-    let is_word = |text: &&str| {
-        text.len() <= 64
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-:.".contains(&b))
-            && !holds_long_number(text)
-    };
     match text {
         None | Some("") => "(none)",
-        Some(text) => Some(text).filter(is_word).unwrap_or("(unreadable)"),
+        Some(text) => Some(text).filter(|text| is_word(text)).unwrap_or("(unreadable)"),
     }
+}
+
+/// Whether a text from outside looks like a word that a program made up, and not like anybody's data.
+pub fn is_word(text: &str) -> bool {
+    const BYTES_MAX: usize = 64;
+    text.len() <= BYTES_MAX
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-:.".contains(&b))
+        && !holds_long_number(text)
 }
 
 /// Whether groups of nothing but digits make up a number as long as a card's. Digits among letters are an id's.

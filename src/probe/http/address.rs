@@ -3,6 +3,7 @@
 //! User, password, the values of a query and the fragment are never shown; neither is a path that came
 //! out of a variable, as the addresses of webhooks are secrets as a whole.
 
+use crate::probe::api::is_word;
 use crate::probe::net::target::{Host, Target};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -82,9 +83,8 @@ pub fn basic_auth(url: &Url) -> Option<HeaderValue> {
 }
 
 /// The form of a URL that may be shown. `raw` is what stands in the definition, holes included.
-pub fn shown(url: &Url, raw: Option<&str>) -> String {
-    let origin = format!("{}://{}", url.scheme(), &url[Position::BeforeHost..Position::AfterPort]);
-    let path = match raw.and_then(|raw| raw.rsplit_once('}')) {
+pub fn shown(url: &Url, raw: &str) -> String {
+    let path = match raw.rsplit_once('}') {
         Some((_, literal)) if url.path() != "/" => {
             let literal = literal.split(['?', '#']).next().unwrap_or_default();
             let literal = literal.find('/').map_or("", |at| &literal[at..]);
@@ -92,7 +92,23 @@ pub fn shown(url: &Url, raw: Option<&str>) -> String {
         }
         _ => url.path().to_owned(),
     };
-    format!("{origin}{}{}", bounded(&path), url.query().map(shown_query).unwrap_or_default())
+    whole(url, &path)
+}
+
+/// The form of a URL that an answer leads to from `first`, the place of the definition. What is no word in it
+/// may be anybody's data; and where the definition's own path is not shown, it would likely be repeated here.
+pub fn shown_elsewhere(url: &Url, first: &Hop) -> String {
+    let own = first.url.path();
+    if own != "/" && !first.shown.contains(own) && url.path() != "/" {
+        return whole(url, "/…");
+    }
+    let segments = url.path().split('/').map(|segment| if is_word(segment) { segment } else { "…" });
+    whole(url, &segments.collect::<Vec<_>>().join("/"))
+}
+
+fn whole(url: &Url, path: &str) -> String {
+    let origin = format!("{}://{}", url.scheme(), &url[Position::BeforeHost..Position::AfterPort]);
+    format!("{origin}{}{}", bounded(path), url.query().map(shown_query).unwrap_or_default())
 }
 
 /// A redirect may lead to a path of any length.
@@ -106,9 +122,8 @@ fn bounded(path: &str) -> String {
 
 fn shown_query(query: &str) -> String {
     const PAIRS_MAX: usize = 6;
-    const NAME_MAX: usize = 40;
     let pairs = query.split('&').take(PAIRS_MAX).map(|pair| match pair.split_once('=') {
-        Some((name, _)) if name.len() <= NAME_MAX => format!("{name}=…"),
+        Some((name, _)) if is_word(name) => format!("{name}=…"),
         _ => "…".to_owned(),
     });
     format!("?{}", pairs.collect::<Vec<_>>().join("&"))
@@ -118,9 +133,29 @@ fn shown_query(query: &str) -> String {
 mod tests {
     use super::*;
 
-    fn check(url: &str, raw: Option<&str>, expected: &str) {
-        let url = Url::parse(url).expect("a URL");
-        assert_eq!(shown(&url, raw), expected);
+    fn check(address: &str, raw: Option<&str>, expected: &str) {
+        let url = Url::parse(address).expect("a URL");
+        assert_eq!(shown(&url, raw.unwrap_or(address)), expected);
+    }
+
+    #[test]
+    fn a_redirect_repeats_no_path_that_is_a_secret_and_nobodys_data() {
+        let check = |first: (&str, &str), to: &str, expected: &str| {
+            let url = Url::parse(first.0).expect("a URL");
+            let own = shown(&url, first.1);
+            let first = Hop::new(url, own, None).expect("a place");
+            assert_eq!(shown_elsewhere(&Url::parse(to).expect("a URL"), &first), expected);
+        };
+        let hook = ("http://hooks.example/T000/XXXX", "${HOOK}");
+        check(hook, "https://hooks.example/T000/XXXX/?a=1", "https://hooks.example/…?a=…");
+        check(hook, "https://hooks.example/", "https://hooks.example/");
+        let shop = ("http://shop.example/", "${SITE}");
+        check(shop, "https://shop.example/en/login", "https://shop.example/en/login");
+        check(
+            shop,
+            "https://shop.example/of/jane@shop.example/4111111111111111?jane@shop.example=1",
+            "https://shop.example/of/…/…?…",
+        );
     }
 
     #[test]

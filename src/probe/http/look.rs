@@ -134,7 +134,7 @@ impl Look {
         url.set_fragment(None);
         // Who asks is said by the definition, never by the answer.
         url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| nowhere("it has no host"))?;
-        let shown = address::shown(&url, None);
+        let shown = address::shown_elsewhere(&url, &self.first);
         let host = self.host.as_ref().filter(|_| same_place(&url, &hop.url));
         let mut next = Hop::new(url, shown, host).map_err(|why| nowhere(&why))?;
         if next.target.host == self.first.target.host {
@@ -198,7 +198,7 @@ impl Look {
     fn next_shown(&self, hop: &Hop, parts: &Parts) -> Option<String> {
         let location = location(parts.status, &parts.headers).filter(|_| self.redirects_max == 0)?;
         let url = hop.url.join(location.to_str().ok()?).ok()?;
-        url.has_host().then(|| address::shown(&url, None))
+        url.has_host().then(|| address::shown_elsewhere(&url, &self.first))
     }
 }
 

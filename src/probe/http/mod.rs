@@ -198,7 +198,7 @@ impl Http {
     ) -> Option<(Hop, Option<HeaderValue>)> {
         let filled = build.secret("url", &self.url)?;
         let made = Url::parse(filled.expose_secret()).map_err(|error| error.to_string()).and_then(|url| {
-            let shown = address::shown(&url, Some(self.url.raw()));
+            let shown = address::shown(&url, self.url.raw());
             let auth = address::basic_auth(&url);
             Ok((Hop::new(url, shown, host)?, auth))
         });
