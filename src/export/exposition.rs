@@ -151,6 +151,19 @@ pub fn metric_name(text: &str) -> String {
     name
 }
 
+/// A label's name that is allowed and not taken: as Prometheus itself does, a second `check` is `exported_check`.
+pub fn label_name(name: &str, taken: impl Fn(&str) -> bool) -> String {
+    let mut name = metric_name(name);
+    // Prometheus keeps these for itself.
+    while name.starts_with("__") {
+        name.remove(0);
+    }
+    while taken(&name) {
+        name.insert_str(0, "exported_");
+    }
+    name
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -197,6 +197,9 @@ pub fn write_skipped(view: &View, out: &mut Writer) {
     }
 }
 
+/// The names of the labels that every series of a check carries.
+pub const OF_EVERY_CHECK: [&str; 2] = ["check", "section"];
+
 /// The labels that every series of a check carries.
 pub fn check_labels(name: &str, section: &str) -> String {
     format!("{},{}", label("check", name), label("section", section))

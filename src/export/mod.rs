@@ -9,9 +9,9 @@ pub use families::check_labels;
 pub mod own;
 
 use crate::view::View;
-use exposition::{Format, Type, Value, Writer, label, metric_name};
-use families::FAMILIES;
-use std::collections::BTreeMap;
+use exposition::{Format, Type, Value, Writer, label, label_name, metric_name};
+use families::{FAMILIES, OF_EVERY_CHECK};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Where a piece ends: after the line that passes it.
@@ -34,6 +34,7 @@ pub struct Exposition {
 /// A family whose name comes from a measure.
 struct MeasureFamily {
     name: String,
+    kind: Type,
     help: String,
     /// Which checks, and which of their measures.
     samples: Vec<(usize, usize)>,
@@ -72,18 +73,37 @@ impl Exposition {
         }
     }
 
+    /// Of two measures of one check that would be one series the first counts. A counter below zero is none.
     fn write_measures(&mut self, family: &MeasureFamily) {
-        let kind = if family.name.ends_with("_total") { Type::Counter } else { Type::Gauge };
-        self.writer.family(&family.name, kind, &family.help);
-        for (check, measure) in &family.samples {
-            let check = &self.view.checks[*check];
+        self.writer.family(&family.name, family.kind, &family.help);
+        let (mut of, mut written) = (usize::MAX, BTreeSet::new());
+        for (at, number) in &family.samples {
+            let check = &self.view.checks[*at];
             let Some(last) = &check.last else { continue };
-            let measure = &last.run.outcome.measures[*measure];
-            let more: Vec<String> =
-                measure.labels.iter().map(|(name, value)| label(&metric_name(name), value)).collect();
-            self.writer.sample(&family.name, &check.labels, &more.join(","), Value::Float(measure.value));
+            let measure = &last.run.outcome.measures[*number];
+            if family.kind == Type::Counter && measure.value < 0.0 {
+                continue;
+            }
+            if of != *at {
+                (of, written) = (*at, BTreeSet::new());
+            }
+            let more = labels(&measure.labels);
+            if !written.contains(&more) {
+                self.writer.sample(&family.name, &check.labels, &more, Value::Float(measure.value));
+                written.insert(more);
+            }
         }
     }
+}
+
+/// The labels of a measure beside those of its check, by name. To Prometheus an empty label is none.
+fn labels(given: &[(String, String)]) -> String {
+    let mut all = BTreeMap::new();
+    for (name, value) in given.iter().filter(|(_, value)| !value.is_empty()) {
+        let name = label_name(name, |name| OF_EVERY_CHECK.contains(&name) || all.contains_key(name));
+        all.insert(name, value);
+    }
+    all.iter().map(|(name, value)| label(name, value)).collect::<Vec<_>>().join(",")
 }
 
 impl Iterator for Exposition {
@@ -98,8 +118,7 @@ impl Iterator for Exposition {
     }
 }
 
-/// The measures of all checks by the name of their metric. Of two measures of one check that would be one series,
-/// the first counts.
+/// The measures of all checks by the name of their metric.
 fn measure_families(view: &View) -> Vec<MeasureFamily> {
     let mut families: BTreeMap<(&str, &str), MeasureFamily> = BTreeMap::new();
     for (at, check) in view.checks.iter().enumerate() {
@@ -116,7 +135,8 @@ fn measure_families(view: &View) -> Vec<MeasureFamily> {
                     |info| info.help.to_owned(),
                 );
                 let name = metric_name(&format!("{prefix}_{}", measure.name));
-                MeasureFamily { name, help, samples: Vec::new() }
+                let kind = if name.ends_with("_total") { Type::Counter } else { Type::Gauge };
+                MeasureFamily { name, kind, help, samples: Vec::new() }
             });
             family.samples.push((at, number));
         }
@@ -124,25 +144,92 @@ fn measure_families(view: &View) -> Vec<MeasureFamily> {
     one_family_a_name(families.into_values())
 }
 
-/// Names that differ only in characters that Prometheus doesn't allow become one family; and in
-/// OpenMetrics `x` and `x_total` would be one too, so there the counter keeps its name and the gauge gets an end.
+/// Names that differ only in characters that Prometheus doesn't allow become one family.
+///
+/// In OpenMetrics a counter `x_total` takes the names `x` and `x_created` as well. There the counter keeps its name
+/// and a gauge gets an end; of two counters that would share a name, the longer one is told as a gauge.
 fn one_family_a_name(families: impl Iterator<Item = MeasureFamily>) -> Vec<MeasureFamily> {
     let mut by_name: BTreeMap<String, MeasureFamily> = BTreeMap::new();
     for family in families {
         match by_name.get_mut(&family.name) {
-            Some(first) => first.samples.extend(family.samples),
+            Some(first) => {
+                first.samples.extend(family.samples);
+                first.samples.sort_unstable();
+            }
             None => {
                 by_name.insert(family.name.clone(), family);
             }
         }
     }
-    let counters: Vec<String> =
-        by_name.keys().filter_map(|name| name.strip_suffix("_total").map(str::to_owned)).collect();
-    for name in counters {
-        if let Some(mut gauge) = by_name.remove(&name) {
-            gauge.name = format!("{name}_now");
-            by_name.insert(gauge.name.clone(), gauge);
+    let mut families: Vec<MeasureFamily> = by_name.into_values().collect();
+    let names = families.iter().map(|family| family.name.clone());
+    let mut taken: BTreeSet<String> = names.filter(|name| name.ends_with("_total")).collect();
+    let (mut counters, mut gauges): (Vec<_>, Vec<_>) =
+        families.iter_mut().partition(|family| family.kind == Type::Counter);
+    counters.sort_by_key(|family| family.name.len());
+    for counter in counters {
+        let base = counter.name.strip_suffix("_total").unwrap_or(&counter.name);
+        let more = [base.to_owned(), format!("{base}_created")];
+        if more.iter().any(|name| taken.contains(name)) {
+            counter.kind = Type::Gauge;
+        } else {
+            taken.extend(more);
         }
     }
-    by_name.into_values().collect()
+    let all: BTreeSet<String> = gauges.iter().map(|gauge| gauge.name.clone()).collect();
+    for gauge in &mut gauges {
+        while taken.contains(&gauge.name) {
+            gauge.name.push_str("_now");
+            while all.contains(&gauge.name) {
+                gauge.name.push_str("_now");
+            }
+        }
+        taken.insert(gauge.name.clone());
+    }
+    families.sort_by(|a, b| a.name.cmp(&b.name));
+    families
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_names(given: &[&str], expected: &str) {
+        let family = |name: &&str| {
+            let kind = if name.ends_with("_total") { Type::Counter } else { Type::Gauge };
+            MeasureFamily { name: (*name).to_owned(), kind, help: String::new(), samples: Vec::new() }
+        };
+        let families = one_family_a_name(given.iter().map(family));
+        let told: Vec<_> =
+            families.iter().map(|family| format!("{} {:?}", family.name, family.kind)).collect();
+        assert_eq!(told.join(", "), expected);
+    }
+
+    #[test]
+    fn a_gauge_beside_a_counter_of_its_name_takes_no_other_gauges_name() {
+        check_names(&["x", "x_total"], "x_now Gauge, x_total Counter");
+        check_names(&["x", "x_now", "x_total"], "x_now Gauge, x_now_now Gauge, x_total Counter");
+    }
+
+    #[test]
+    fn no_two_families_share_a_name_in_openmetrics() {
+        check_names(&["orders_created", "orders_total"], "orders_created_now Gauge, orders_total Counter");
+        check_names(
+            &["orders_created_total", "orders_total"],
+            "orders_created_total Gauge, orders_total Counter",
+        );
+        check_names(&["x_total", "x_total_total"], "x_total Counter, x_total_total Gauge");
+    }
+
+    #[test]
+    fn no_label_of_a_measure_takes_the_place_of_its_checks() {
+        let check = |given: &[(&str, &str)], expected: &str| {
+            let given: Vec<_> =
+                given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            assert_eq!(labels(&given), expected);
+        };
+        check(&[("section", "b"), ("a", "1")], r#"a="1",exported_section="b""#);
+        check(&[("a b", "1"), ("a_b", "2")], r#"a_b="1",exported_a_b="2""#);
+        check(&[("__name__", "x"), ("none", "")], r#"_name__="x""#);
+    }
 }

@@ -5,7 +5,7 @@
 
 use super::Verdict;
 use super::judged::{Item, Judged};
-use crate::export::exposition::{Format, Type, Value, Writer, label, metric_name};
+use crate::export::exposition::{Format, Type, Value, Writer, label, label_name, metric_name};
 use crate::judge::limits::DURATION;
 use crate::outcome::Status;
 use crate::plain;
@@ -115,24 +115,12 @@ fn measures(families: &mut Families, labels: &str, result: &super::CheckResult) 
         let mut all = vec![labels.to_owned()];
         let mut taken = BTreeSet::from(["check".to_owned(), "section".to_owned()]);
         for (name, value) in &measure.labels {
-            let name = label_name(name, &taken);
+            let name = label_name(name, |name| taken.contains(name));
             all.push(label(&name, &clean(value)));
             taken.insert(name);
         }
         add(families, &name, &help, all.join(","), measure.value);
     }
-}
-
-/// A label's name that is allowed and not taken: as Prometheus itself does, a second `check` is `exported_check`.
-fn label_name(name: &str, taken: &BTreeSet<String>) -> String {
-    let mut name = metric_name(name);
-    while name.starts_with("__") {
-        name.remove(0);
-    }
-    while taken.contains(&name) {
-        name.insert_str(0, "exported_");
-    }
-    name
 }
 
 fn clean(value: &str) -> String {
