@@ -12,6 +12,8 @@ pub mod fault;
 pub mod indexes;
 pub mod pooler;
 pub mod postgres;
+#[cfg(test)]
+mod properties;
 pub mod pulse;
 pub mod session;
 pub mod sql;

@@ -74,6 +74,10 @@ impl Template {
             Err(unclosed) => return Err(vec![wrong(unclosed, None)]),
         };
         let mut faults = Vec::new();
+        // To a database the text would end there.
+        if sql.contains('\0') {
+            faults.push(wrong("the query holds a NUL character", None));
+        }
         one_statement_that_reads(&tokens, &mut faults);
         let mut template = Template { parts: Vec::new() };
         for token in tokens {
@@ -337,6 +341,11 @@ mod tests {
             &format!("`:now` is a binding, and nothing is bound (times are {TIMES})"),
         );
         refused("select 'a", Sqlite, "a `'` is never closed ()");
+    }
+
+    #[test]
+    fn a_character_that_ends_the_text_is_refused() {
+        refused("select 1 \0 from a", Dialect::Sqlite, "the query holds a NUL character ()");
     }
 
     #[test]

@@ -53,12 +53,12 @@ pub fn tokens(sql: &str, dialect: Dialect) -> Result<Vec<Token<'_>>, &'static st
 fn next(rest: &str, first: char, dialect: Dialect) -> Result<(Kind, usize), &'static str> {
     let sqlite = dialect == Dialect::Sqlite;
     Ok(match first {
-        c if c.is_whitespace() => (Kind::Blank, length_while(rest, char::is_whitespace)),
-        '-' if rest.starts_with("--") => (Kind::Blank, rest.find('\n').unwrap_or(rest.len())),
+        c if is_blank(c) => (Kind::Blank, length_while(rest, is_blank)),
+        '-' if rest.starts_with("--") => (Kind::Blank, line_comment(rest, sqlite)),
         '/' if rest.starts_with("/*") => (Kind::Blank, comment(rest, !sqlite)?),
         '\'' => (Kind::Literal, quoted(rest, '\'', false).ok_or("a `'` is never closed")?),
         'e' | 'E' if !sqlite && rest[1..].starts_with('\'') => {
-            (Kind::Literal, 1 + quoted(&rest[1..], '\'', true).ok_or("a `'` is never closed")?)
+            (Kind::Literal, 1 + escaped(&rest[1..]).ok_or("a `'` is never closed")?)
         }
         '"' => (Kind::Quoted, quoted(rest, '"', false).ok_or("a `\"` is never closed")?),
         '`' if sqlite => (Kind::Quoted, quoted(rest, '`', false).ok_or("a `` ` `` is never closed")?),
@@ -97,6 +97,35 @@ fn quoted(rest: &str, quote: char, escapes: bool) -> Option<usize> {
     None
 }
 
+/// The length of an `E'…'` behind its `E`. PostgreSQL goes on with it in a further `'…'` on another line, where a
+/// backslash escapes as well.
+fn escaped(rest: &str) -> Option<usize> {
+    let mut length = quoted(rest, '\'', true)?;
+    while let Some(more) = continued(&rest[length..]) {
+        length += more + quoted(&rest[length + more..], '\'', true)?;
+    }
+    Some(length)
+}
+
+/// How far it is to the quote that goes on with a literal: over blanks and comments with a new line among them.
+fn continued(rest: &str) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let blank = length_while(&rest[at..], is_blank);
+        let comment =
+            if rest[at + blank..].starts_with("--") { line_comment(&rest[at + blank..], false) } else { 0 };
+        at += blank + comment;
+        if blank + comment == 0 {
+            return (rest[at..].starts_with('\'') && rest[..at].contains(['\n', '\r'])).then_some(at);
+        }
+    }
+}
+
+/// The length of a comment to the end of its line, which for PostgreSQL a carriage return is too.
+fn line_comment(rest: &str, sqlite: bool) -> usize {
+    rest.find(|c| c == '\n' || c == '\r' && !sqlite).unwrap_or(rest.len())
+}
+
 /// The length of a comment. PostgreSQL nests them, SQLite doesn't.
 fn comment(rest: &str, nests: bool) -> Result<usize, &'static str> {
     let mut depth = 1;
@@ -113,8 +142,13 @@ fn length_while(text: &str, holds: impl Fn(char) -> bool) -> usize {
     text.find(|c| !holds(c)).unwrap_or(text.len())
 }
 
+/// As both databases have it: whatever is not ASCII may be in a name, a no-break space too.
 fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
+    c.is_ascii_alphanumeric() || c == '_' || !c.is_ascii()
+}
+
+fn is_blank(c: char) -> bool {
+    c.is_ascii_whitespace() || c == '\u{b}'
 }
 
 #[cfg(test)]
@@ -149,6 +183,27 @@ mod tests {
         check("a[1]::int ? b", Postgres, "Word:a Other:[ Literal:1 Other:] Other::: Word:int Other:? Word:b");
         check("?1 :now @x", Sqlite, "Binding:?1 Binding::now Binding:@x");
         check("1.5e3;", Postgres, "Literal:1.5e3 Semicolon:;");
+    }
+
+    #[test]
+    fn what_is_not_ascii_is_part_of_a_name() {
+        check("\u{a0}$now €$a$ x", Dialect::Postgres, "Word:\u{a0}$now Word:€$a$ Word:x");
+    }
+
+    #[test]
+    fn a_literal_with_escapes_goes_on_in_the_next_line() {
+        use Dialect::{Postgres, Sqlite};
+        check("E'a'\n -- b\n '\\', '; x", Postgres, "Literal:E'a'\n -- b\n '\\', ' Semicolon:; Word:x");
+        check("E'a' '\\' x", Postgres, "Literal:E'a' Literal:'\\' Word:x");
+        check("'a'\n'\\' x", Postgres, "Literal:'a' Literal:'\\' Word:x");
+        check("E'a'\n'\\' x", Sqlite, "Word:E Literal:'a' Literal:'\\' Word:x");
+    }
+
+    #[test]
+    fn a_comment_ends_where_the_database_ends_it() {
+        use Dialect::{Postgres, Sqlite};
+        check("-- a\r$now", Postgres, "Placeholder:$now");
+        check("-- a\r$now", Sqlite, "");
     }
 
     #[test]
