@@ -10,6 +10,7 @@ use crate::record::cells::Side;
 use crate::record::windows::{Counts, Total, Window};
 use crate::record::{Buckets, Last, Record};
 use jiff::Timestamp;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The quantiles that are exported of every window.
@@ -22,6 +23,8 @@ pub struct View {
     pub started: Timestamp,
     /// In the order of the definitions.
     pub checks: Vec<Arc<CheckView>>,
+    /// Where in `checks` a name stands. Made once for each plan: in an outage every check asks for what it needs.
+    pub by_name: Arc<HashMap<Arc<str>, usize>>,
     pub skipped: Arc<[Skipped]>,
 }
 
@@ -37,10 +40,15 @@ impl View {
             return None;
         }
         check.check.needs.iter().find_map(|need| {
-            let parent = self.checks.iter().find(|other| *other.check.name == **need)?;
+            let parent = self.checks.get(*self.by_name.get(need.as_str())?)?;
             (parent.status() == Status::Failed).then_some(&**parent)
         })
     }
+}
+
+/// Where each name stands in the order of the definitions.
+pub fn by_name<'a>(checks: impl Iterator<Item = &'a Check>) -> HashMap<Arc<str>, usize> {
+    checks.enumerate().map(|(at, check)| (check.name.clone(), at)).collect()
 }
 
 /// One check, at one moment.
@@ -102,5 +110,74 @@ impl WindowView {
             quantiles: total.cells.quantiles(Side::Good, QUANTILES),
             mean_seconds: total.mean_seconds(),
         }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::config::text::Variables;
+    use crate::config::{Files, Source, load};
+    use crate::outcome::{Class, Fault, Outcome};
+    use crate::probe::net::Net;
+    use crate::record::Run;
+    use std::io;
+    use std::time::Duration;
+
+    /// A moment so many seconds after the start.
+    pub(crate) fn at(seconds: u64) -> Now {
+        let steady = Duration::from_secs(seconds);
+        Now { wall: Timestamp::UNIX_EPOCH + steady, steady }
+    }
+
+    pub(crate) fn run(outcome: impl Into<Outcome>) -> Run {
+        let took = Duration::from_millis(3);
+        Run { lag: Duration::ZERO, took, phases: Vec::new(), outcome: outcome.into() }
+    }
+
+    pub(crate) fn refused() -> Fault {
+        Fault::failed(Class::Connect, "connection refused")
+    }
+
+    /// What is known of the definitions, a minute after the start, when `book` told what happened to each.
+    pub(crate) fn view(definitions: &str, book: impl Fn(&str, &mut Record)) -> View {
+        let files = Files { agent: None, checks: vec![Source::new("a.toml", definitions)] };
+        let none: [(String, String); 0] = [];
+        let variables = Variables::new(none, |_| Err(io::Error::from(io::ErrorKind::NotFound)));
+        let plan = load(&files, &variables, &Arc::new(Net::new().expect("a net"))).expect("valid");
+        let seen = |check: &Arc<Check>| {
+            let mut record = Record::default();
+            book(&check.name, &mut record);
+            let labels = crate::export::check_labels(&check.name, &check.section).into();
+            Arc::new(CheckView::new(check.clone(), labels, &record))
+        };
+        View {
+            at: at(60),
+            started: at(0).wall,
+            checks: plan.checks.iter().map(seen).collect(),
+            by_name: Arc::new(by_name(plan.checks.iter().map(|check| &**check))),
+            skipped: plan.skipped.into(),
+        }
+    }
+
+    pub(crate) fn tcp(name: &str, more: &str) -> String {
+        format!("[[check]]\nname = '{name}'\nprobe.tcp = {{ address = '127.0.0.1:1' }}\n{more}\n")
+    }
+
+    #[test]
+    fn the_first_need_that_failed_itself_explains() {
+        let definitions = tcp("page", "needs = ['well', 'blind', 'database', 'network']")
+            + &tcp("fine", "needs = ['database']")
+            + &["well", "blind", "database", "network"].map(|name| tcp(name, "")).concat();
+        let view = view(&definitions, |name, record| match name {
+            "well" | "fine" => record.run(at(1), run(Outcome::ok())),
+            "blind" => record.run(at(1), run(Fault::internal("no file descriptor left"))),
+            _ => record.run(at(1), run(refused())),
+        });
+        let explained = |at: usize| view.explained_by(&view.checks[at]).map(|parent| &*parent.check.name);
+        assert_eq!(
+            (0..6).map(explained).collect::<Vec<_>>(),
+            [Some("database"), None, None, None, None, None]
+        );
     }
 }

@@ -7,7 +7,7 @@ use crate::export::check_labels;
 use crate::outcome::Status;
 use crate::record::{Record, Run};
 use crate::schedule::Id;
-use crate::view::{CheckView, View};
+use crate::view::{CheckView, View, by_name};
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -28,6 +28,7 @@ struct Pipeline {
     started: Timestamp,
     /// In the order of the definitions.
     order: Arc<[(Id, Arc<Check>)]>,
+    by_name: Arc<HashMap<Arc<str>, usize>>,
     skipped: Arc<[Skipped]>,
     states: HashMap<Id, State>,
 }
@@ -37,6 +38,7 @@ pub async fn run(definitions: Definitions, mut inbox: mpsc::Receiver<Event>) {
     let mut pipeline = Pipeline {
         started: clock::wall(),
         order: Arc::new([]),
+        by_name: Arc::default(),
         skipped: Arc::new([]),
         states: HashMap::new(),
     };
@@ -86,6 +88,7 @@ impl Pipeline {
             self.states
                 .insert(*id, State { check: check.clone(), labels, record, dropping: false, view: None });
         }
+        self.by_name = Arc::new(by_name(definitions.checks.iter().map(|(_, check)| &**check)));
         self.order = definitions.checks;
         self.skipped = definitions.skipped;
     }
@@ -105,7 +108,13 @@ impl Pipeline {
             });
             checks.push(view);
         }
-        View { at, started: self.started, checks, skipped: self.skipped.clone() }
+        View {
+            at,
+            started: self.started,
+            checks,
+            by_name: self.by_name.clone(),
+            skipped: self.skipped.clone(),
+        }
     }
 }
 
