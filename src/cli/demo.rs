@@ -7,8 +7,8 @@ use super::run::{Signals, Watch};
 use super::{exit, fail, load_files, log_to_stderr};
 use crate::app::Sources;
 use crate::app::files::Origin;
-use crate::config::Plan;
 use crate::config::text::Variables;
+use crate::config::{Plan, Skipped};
 use crate::demo::switch::Switch;
 use crate::demo::{Shop, watch_list};
 use crate::probe::net::Net;
@@ -19,8 +19,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often each check of the demo runs, unless it may take longer than that.
+/// How often each check of the demo runs, and how long it may take: with both a fault is told within some fifteen
+/// seconds, even one that hangs.
 const EVERY_MAX: Duration = Duration::from_secs(10);
+const TIMEOUT_MAX: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -69,6 +71,11 @@ async fn show(options: Options, signals: Signals) -> Result<(), u8> {
     }
     let mut variables = Variables::new(shop.variables.clone(), |path| std::fs::read_to_string(path));
     if let Some(url) = options.database {
+        if !url.starts_with("postgres") {
+            return Err(fail(
+                "`--database` wants the address of a PostgreSQL server: `postgresql://user@host/name`",
+            ));
+        }
         variables.set("DIRECT_DATABASE_URL", url);
     }
     let origin = Origin {
@@ -82,13 +89,12 @@ async fn show(options: Options, signals: Signals) -> Result<(), u8> {
     hurry(&mut plan);
     let token = Token::new().map_err(fail)?;
     let control = guard(shop.faults.router(), token.clone());
-    let left_out: Vec<String> =
-        plan.skipped.iter().map(|one| format!("  left out  {}: {}", one.name, one.why)).collect();
+    let left_out = left_out(&plan);
     let site = shop.site.clone();
     let sources = Sources { origin, variables: Arc::new(variables), net };
     let watch = Watch { plan, files, sources, address: options.listen, more: control };
     let watching = watch.until_told(signals, |address| {
-        anstream::println!("{}", welcome(address, &site, &token, &left_out.join("\n")));
+        anstream::println!("{}", welcome(address, &site, &token, &left_out));
     });
     watching.await.map_err(fail)
 }
@@ -96,8 +102,29 @@ async fn show(options: Options, signals: Signals) -> Result<(), u8> {
 /// Somebody is looking: nobody waits five minutes to see a fault told. All else is as the definitions say.
 fn hurry(plan: &mut Plan) {
     for check in plan.checks.iter_mut().filter_map(Arc::get_mut) {
-        check.every = check.every.min(EVERY_MAX.max(check.timeout));
+        check.every = check.every.min(EVERY_MAX);
+        check.timeout = check.timeout.min(TIMEOUT_MAX);
     }
+}
+
+/// What does not run in a demo, and what would make it run.
+fn left_out(plan: &Plan) -> String {
+    let of_postgres = |one: &&Skipped| one.kind == "postgres";
+    let names = |skipped: Vec<&Skipped>| skipped.iter().map(|one| &*one.name).collect::<Vec<_>>().join(", ");
+    let servers = names(plan.skipped.iter().filter(of_postgres).collect());
+    let rest = names(plan.skipped.iter().filter(|one| !of_postgres(one)).collect());
+    let mut text = String::new();
+    if !servers.is_empty() {
+        text += "  left out  ";
+        text += &servers;
+        text += ": a PostgreSQL server itself (`--database URL`)\n";
+    }
+    if !rest.is_empty() {
+        text += "  left out  ";
+        text += &rest;
+        text += ": things that a demo does not have\n";
+    }
+    text
 }
 
 fn welcome(address: SocketAddr, site: &str, token: &Token, left_out: &str) -> String {
@@ -110,7 +137,7 @@ fn welcome(address: SocketAddr, site: &str, token: &Token, left_out: &str) -> St
   the shop  {site}/
 {left_out}
 
-Break something, and see it told within ten seconds (http://{address}/faults lists what can break):
+Break something, and see it told within some fifteen seconds (http://{address}/faults lists what can break):
 
   curl -X POST   -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' -d '{{\"on\": true}}' http://{address}/faults/stuck-orders
   curl -X DELETE -H 'Authorization: Bearer {token}' http://{address}/faults/stuck-orders

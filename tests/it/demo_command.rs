@@ -54,7 +54,9 @@ fn a_fault_is_switched_told_and_mended() {
     let welcome = printed();
     assert!(
         !welcome.contains("marked-secret")
-            && welcome.contains("left out  database: it needs a PostgreSQL server")
+            && welcome.contains(
+                "left out  database, database-direct, database-indexes: a PostgreSQL server itself"
+            )
     );
     let after = |mark: &str| welcome.split(mark).nth(1).and_then(|rest| rest.split(['/', '\'', '\n']).next());
     let port = after("http://127.0.0.1:").and_then(|port| port.parse().ok()).expect("a port");

@@ -98,6 +98,10 @@ impl Refused {
             Error::InvalidCertificate(CertificateError::UnknownIssuer) if self.self_signed => {
                 format!("the certificate of `{name}` is self-signed and not among those trusted")
             }
+            Error::InvalidCertificate(CertificateError::Other(_)) if self.self_signed => format!(
+                "the certificate of `{name}` is an authority's own (self-signed), not a server's; \
+                 give the server one that the authority signed"
+            ),
             Error::InvalidCertificate(CertificateError::UnknownIssuer) if self.sent == 1 => format!(
                 "the certificate of `{name}` has an unknown issuer; the server sent no other certificate, \
                  so an intermediate one may be missing"
@@ -123,6 +127,8 @@ fn words(why: &Error, name: &str, now: Timestamp) -> String {
             format!("the certificate is not for `{name}`; it is for {}", names(presented))
         }
         CertificateError::UnknownIssuer => format!("the certificate of `{name}` has an unknown issuer"),
+        // What is inside is for programmers.
+        CertificateError::Other(_) => format!("the certificate of `{name}` is not one that a server may use"),
         why => format!("the certificate of `{name}` is not trusted: {why}"),
     }
 }

@@ -55,6 +55,11 @@ async fn a_certificate_that_is_not_trusted_says_why_and_when_it_expires() {
         "failed tls: the certificate of `localhost` is not valid before 2999-01-01T00:00:00Z",
     )
     .await;
+    let own = authority.identity("localhost", |params| {
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    });
+    check(&authority, own, "", "failed tls: the certificate of `localhost` is not one that a server may use")
+        .await;
     let other = authority.identity("shop.example", |_| ());
     check(
         &authority,
