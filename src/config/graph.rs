@@ -18,7 +18,11 @@ pub fn faults<'a>(nodes: &[Node], names: impl Iterator<Item = &'a str> + Clone) 
     for node in nodes {
         for need in node.needs.iter().filter(|need| !known.contains(need.as_str())) {
             let text = format!("`needs`: there is no check `{need}`");
-            faults.push(Fault { place: node.place.clone(), text, hint: did_you_mean(need, names.clone()) });
+            faults.push(Fault {
+                place: node.place.clone(),
+                text,
+                hint: did_you_mean(need, names.clone().filter(|name| *name != node.name)),
+            });
         }
     }
     faults.extend(circles(nodes));

@@ -177,10 +177,25 @@ impl Bound {
         self.value
     }
 
+    /// A value of the measure in the unit in which the bound is written: `5.98%` beside `> 2%`.
+    pub fn show(&self, value: f64) -> String {
+        let unit = self.text.trim_start_matches(|c: char| !c.is_alphabetic() && c != '%');
+        match UNITS.iter().find(|(name, _)| *name == unit) {
+            Some((name, factor)) => format!("{}{name}", number(value / factor)),
+            None => number(value),
+        }
+    }
+
     /// As written: `> 0.80`.
     pub fn as_str(&self) -> &str {
         &self.text
     }
+}
+
+/// At most four digits behind the point, and none that say nothing.
+fn number(value: f64) -> String {
+    let text = format!("{value:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 impl TryFrom<String> for Bound {
@@ -265,6 +280,16 @@ mod tests {
         for wrong in ["", "5", "0B", "1MB", "-1KiB", "1.5MiB", "99999999999GiB"] {
             assert!(size(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_value_is_shown_in_the_unit_of_its_bound() {
+        let show = |bound: &str, value| Bound::try_from(bound.to_owned()).expect("a bound").show(value);
+        assert_eq!(show("> 2%", 0.0598), "5.98%");
+        assert_eq!(show("< 14d", 1_209_600.0 / 2.0), "7d");
+        assert_eq!(show("> 500ms", 0.75), "750ms");
+        assert_eq!(show("> 0.80", 0.825), "0.825");
+        assert_eq!(show("> 1e3", 2000.0), "2000");
     }
 
     #[test]

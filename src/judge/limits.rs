@@ -1,6 +1,7 @@
 //! Limits on measures: the definition's bounds, applied to what a run found.
 
 use crate::config::Limit;
+use crate::config::value::Bound;
 use crate::outcome::{Class, Fault, Outcome, Status};
 use std::time::Duration;
 
@@ -46,28 +47,20 @@ fn judge(limit: &Limit, outcome: &Outcome, looked: bool) -> Option<Fault> {
 
 fn beyond(limit: &Limit, value: f64, labels: &[&str]) -> Option<Fault> {
     let of = if labels.is_empty() { String::new() } else { format!(" of {}", labels.join(", ")) };
-    let text =
-        |bound: &str| format!("{}{of} is {}, which passes the limit {bound}", limit.measure, number(value));
+    let text = |bound: &Bound| {
+        format!("{}{of} is {}, which passes the limit {bound}", limit.measure, bound.show(value))
+    };
     match (&limit.table.failed, &limit.table.degraded) {
-        (Some(bound), _) if bound.holds(value) => Some(Fault::failed(Class::Assertion, text(bound.as_str()))),
-        (_, Some(bound)) if bound.holds(value) => {
-            Some(Fault::degraded(Class::Assertion, text(bound.as_str())))
-        }
+        (Some(bound), _) if bound.holds(value) => Some(Fault::failed(Class::Assertion, text(bound))),
+        (_, Some(bound)) if bound.holds(value) => Some(Fault::degraded(Class::Assertion, text(bound))),
         _ => None,
     }
-}
-
-/// At most four digits behind the point, and none that say nothing.
-pub fn number(value: f64) -> String {
-    let text = format!("{value:.4}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::definition::{LimitTable, Missing};
-    use crate::config::value::Bound;
 
     fn limit(measure: &str, degraded: &str, failed: &str, missing: Missing) -> Limit {
         let bound = |text: &str| Bound::try_from(text.to_owned()).ok();

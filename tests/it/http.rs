@@ -38,8 +38,7 @@ async fn a_good_answer_is_ok_and_measured() {
     let look = ask(address, "").await;
     assert_eq!(verdict(&look), "ok");
     let measures: Vec<_> = look.outcome.measures.iter().map(|one| (&*one.name, one.value)).collect();
-    let expected =
-        [("redirects", 0.0), ("status_code", 200.0), ("http_version", 1.1), ("response_bytes", 2.0)];
+    let expected = [("redirects", 0.0), ("status_code", 200.0), ("version", 1.1), ("response_bytes", 2.0)];
     assert_eq!(measures, expected);
     let phases: Vec<_> = look.phases.iter().map(|phase| phase.name).collect();
     assert_eq!(phases, ["connect", "first_byte", "body"]);

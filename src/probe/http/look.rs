@@ -153,7 +153,7 @@ impl Look {
         let Answer { mut connection, response } = answer;
         let (parts, body) = response.into_parts();
         outcome.measure("status_code", f64::from(parts.status.as_u16()));
-        outcome.measure("http_version", if connection.is_http2() { 2.0 } else { 1.1 });
+        outcome.measure("version", if connection.is_http2() { 2.0 } else { 1.1 });
         if !self.status.iter().any(|statuses| statuses.contain(parts.status.as_u16())) {
             return Err(self.unexpected(hop, &parts));
         }

@@ -126,10 +126,7 @@ impl Kind for Http {
             MeasureInfo { name: "status_code", help: "Status of the last answer." },
             MeasureInfo { name: "response_bytes", help: "Length of the last answer's body." },
             MeasureInfo { name: "redirects", help: "Redirects that were followed." },
-            MeasureInfo {
-                name: "http_version",
-                help: "Version of HTTP that the last answer came in: 1.1 or 2.",
-            },
+            MeasureInfo { name: "version", help: "Version of HTTP that the last answer came in: 1.1 or 2." },
             CERTIFICATE_EXPIRY,
         ]
     }

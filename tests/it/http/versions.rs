@@ -41,7 +41,7 @@ async fn http2_in_tls(authority: &Authority, protocols: &[&str]) -> SocketAddr {
 /// The verdict and the version that was measured.
 async fn check(url: &str, rest: &str, expected: (&str, Option<f64>)) {
     let look = look(&format!("probe.http = {{ url = \"{url}\"{rest} }}")).await;
-    assert_eq!((verdict(&look).as_str(), measure(&look.outcome, "http_version")), expected, "{rest}");
+    assert_eq!((verdict(&look).as_str(), measure(&look.outcome, "version")), expected, "{rest}");
 }
 
 #[tokio::test]
