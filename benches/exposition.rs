@@ -54,7 +54,10 @@ fn record(fault: Option<&Fault>) -> (Now, Record) {
         outcome.faults.extend(fault.cloned());
         let phases = ["connect", "send", "first_byte", "body"].map(|name| Phase { name, took: took(n) / 4 });
         now.steady = Duration::from_secs(n * 10);
-        record.run(now, Run { lag: Duration::ZERO, took: took(n), phases: phases.to_vec(), outcome });
+        record.run(
+            now,
+            Run { began: now.steady, lag: Duration::ZERO, took: took(n), phases: phases.to_vec(), outcome },
+        );
     }
     (now, record)
 }

@@ -18,7 +18,7 @@ fn run(n: u64) -> (Now, Run) {
     let took = Duration::from_micros(300 + fastrand::Rng::with_seed(n).u64(0..3000));
     let phases = ["connect", "send", "first_byte", "body"].map(|name| Phase { name, took: took / 4 });
     let now = Now { wall: Timestamp::UNIX_EPOCH, steady: Duration::from_secs(n * 10) };
-    (now, Run { lag: Duration::from_millis(1), took, phases: phases.to_vec(), outcome })
+    (now, Run { began: now.steady, lag: Duration::from_millis(1), took, phases: phases.to_vec(), outcome })
 }
 
 fn booking(c: &mut Criterion) {

@@ -5,16 +5,19 @@
 
 use crate::clock::Now;
 use crate::config::{Check, Skipped};
-use crate::outcome::Status;
+use crate::outcome::{Fault, Status};
 use crate::record::cells::Side;
 use crate::record::windows::{Counts, Total, Window};
 use crate::record::{Buckets, Last, Record};
 use jiff::Timestamp;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// The quantiles that are exported of every window.
 pub const QUANTILES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
+
+/// Why nobody knows how a check is that was not run: the agent's own trouble, not the target's.
+static NOT_RUN: LazyLock<Fault> = LazyLock::new(|| Fault::internal("it was due and did not run"));
 
 /// Everything, at one moment.
 #[derive(Debug)]
@@ -62,6 +65,9 @@ pub struct CheckView {
     pub failed: Buckets,
     pub windows: [WindowView; 3],
     pub last: Option<Arc<Last>>,
+    /// A run was due after the last one and did not happen.
+    pub stale: bool,
+    status: Status,
     pub last_success: Option<Timestamp>,
     pub since: Option<Timestamp>,
 }
@@ -86,19 +92,29 @@ impl CheckView {
             failed: record.failed.clone(),
             windows: Window::ALL.map(|window| WindowView::new(record.windows.total(window))),
             last: record.last.clone(),
+            stale: record.stale,
+            status: record.status(),
             last_success: record.last_success,
             since: record.since,
         }
     }
 
-    /// The status of the last run; unknown before the first.
+    /// The status of the last run; unknown before the first, and when one was due since and did not happen.
     pub fn status(&self) -> Status {
-        self.last.as_ref().map_or(Status::Unknown, |last| last.status)
+        self.status
     }
 
-    /// The value of a measure of the last run, where it has no labels.
+    /// Why the status is what it is; nothing where all is well, and before the first run.
+    pub fn reason(&self) -> Option<&Fault> {
+        if self.stale {
+            return Some(&*NOT_RUN);
+        }
+        self.last.as_ref()?.run.outcome.reason()
+    }
+
+    /// The value of a measure of the last run, where it has no labels; none where a run is missing since.
     pub fn measure(&self, name: &str) -> Option<f64> {
-        let measures = &self.last.as_ref()?.run.outcome.measures;
+        let measures = &self.last.as_ref().filter(|_| !self.stale)?.run.outcome.measures;
         measures.iter().find(|measure| measure.name == name && measure.labels.is_empty()).map(|m| m.value)
     }
 }
@@ -130,9 +146,10 @@ pub(crate) mod tests {
         Now { wall: Timestamp::UNIX_EPOCH + steady, steady }
     }
 
-    pub(crate) fn run(outcome: impl Into<Outcome>) -> Run {
-        let took = Duration::from_millis(3);
-        Run { lag: Duration::ZERO, took, phases: Vec::new(), outcome: outcome.into() }
+    /// A run that began so many seconds after the start.
+    pub(crate) fn run(began: u64, outcome: impl Into<Outcome>) -> Run {
+        let (began, took) = (Duration::from_secs(began), Duration::from_millis(3));
+        Run { began, lag: Duration::ZERO, took, phases: Vec::new(), outcome: outcome.into() }
     }
 
     pub(crate) fn refused() -> Fault {
@@ -170,14 +187,36 @@ pub(crate) mod tests {
             + &tcp("fine", "needs = ['database']")
             + &["well", "blind", "database", "network"].map(|name| tcp(name, "")).concat();
         let view = view(&definitions, |name, record| match name {
-            "well" | "fine" => record.run(at(1), run(Outcome::ok())),
-            "blind" => record.run(at(1), run(Fault::internal("no file descriptor left"))),
-            _ => record.run(at(1), run(refused())),
+            "well" | "fine" => record.run(at(1), run(1, Outcome::ok())),
+            "blind" => record.run(at(1), run(1, Fault::internal("no file descriptor left"))),
+            _ => record.run(at(1), run(1, refused())),
         });
         let explained = |at: usize| view.explained_by(&view.checks[at]).map(|parent| &*parent.check.name);
         assert_eq!(
             (0..6).map(explained).collect::<Vec<_>>(),
             [Some("database"), None, None, None, None, None]
         );
+    }
+
+    #[test]
+    fn a_check_that_was_not_run_says_so_and_explains_nothing() {
+        let definitions = tcp("site", "needs = ['database']") + &tcp("database", "");
+        let view = view(&definitions, |name, record| {
+            let mut outcome = Outcome::from(refused());
+            outcome.measure("pending_orders", 3.0);
+            record.run(at(1), run(1, outcome));
+            if name == "database" {
+                record.dropped(at(2), 1);
+            }
+        });
+        let shown = |check: &CheckView| {
+            let reason = check.reason().map(|fault| (fault.class, fault.text.clone()));
+            (check.status(), reason, check.measure("pending_orders"))
+        };
+        let not_run = (Class::Internal, "it was due and did not run".to_owned());
+        assert_eq!(shown(&view.checks[1]), (Status::Unknown, Some(not_run), None));
+        let refused = (Class::Connect, "connection refused".to_owned());
+        assert_eq!(shown(&view.checks[0]), (Status::Failed, Some(refused), Some(3.0)));
+        assert!(view.explained_by(&view.checks[0]).is_none(), "nobody knows whether it still fails");
     }
 }

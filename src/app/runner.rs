@@ -171,7 +171,7 @@ async fn one_run(
     drop(place);
     let mut outcome = look.outcome;
     limits::apply(&check.limits, look.took, &mut outcome);
-    let run = Run { lag, took: look.took, phases: look.phases, outcome };
+    let run = Run { began: due.at + lag, lag, took: look.took, phases: look.phases, outcome };
     events.send(Event::Ran { id: due.id, at: clock::now(), run }).await.ok();
 }
 

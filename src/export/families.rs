@@ -36,7 +36,7 @@ pub const FAMILIES: [Family; 15] = [
     Family {
         name: "atalaya_check_status",
         kind: Type::Gauge,
-        help: "1 for the status of the last run, 0 for the others. Unknown before the first run.",
+        help: "1 for the status of the last run, 0 for the others. Unknown before the first and when one did not happen.",
         write: |check, _, name, out| {
             for status in Status::ALL {
                 let more = &STATUS_LABELS[status as usize];
@@ -47,10 +47,9 @@ pub const FAMILIES: [Family; 15] = [
     Family {
         name: "atalaya_check_fault",
         kind: Type::Gauge,
-        help: "1 with the class of the fault that explains the status of the last run.",
+        help: "1 with the class of the fault that explains the status.",
         write: |check, _, name, out| {
-            let fault = check.last.as_ref().and_then(|last| last.run.outcome.reason());
-            if let Some(fault) = fault {
+            if let Some(fault) = check.reason() {
                 out.sample(name, &check.labels, &label("class", fault.class.as_str()), Value::Integer(1));
             }
         },
@@ -261,4 +260,46 @@ fn by_status(name: &str) -> [String; 4] {
         labels[status as usize] = label(name, status.as_str());
     }
     labels
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::export::Exposition;
+    use crate::export::exposition::Format;
+    use crate::outcome::Outcome;
+    use crate::record::Record;
+    use crate::view::tests::{at, run, tcp, view};
+    use std::sync::Arc;
+
+    /// The series of one family of the check `site`, without the labels that all have.
+    fn series(family: &str, book: impl Fn(&mut Record)) -> Vec<String> {
+        let view = view(&tcp("site", ""), |_, record| book(record));
+        let text = Exposition::new(Arc::new(view), String::new(), Format::OpenMetrics).flatten().collect();
+        let text = String::from_utf8(text).expect("text");
+        let start = format!("{family}{{check=\"site\",section=\"general\"");
+        text.lines()
+            .filter_map(|line| line.strip_prefix(&start))
+            .map(|line| line.trim_start_matches([',', '}', ' ']).to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn a_check_that_was_not_run_is_neither_up_nor_down() {
+        let good = |record: &mut Record| record.run(at(1), run(1, Outcome::ok()));
+        let stale = |record: &mut Record| {
+            good(record);
+            record.dropped(at(11), 1);
+        };
+        assert_eq!(series("atalaya_check_up", good), ["1"]);
+        assert_eq!(series("atalaya_check_up", stale), [""; 0]);
+        assert_eq!(series("atalaya_check_fault", stale), ["class=\"internal\"} 1"]);
+        let status =
+            ["status=\"ok\"} 0", "status=\"degraded\"} 0", "status=\"failed\"} 0", "status=\"unknown\"} 1"];
+        let mut found = series("atalaya_check_status", stale);
+        found.sort();
+        let mut status = status.map(str::to_owned);
+        status.sort();
+        assert_eq!(found, status);
+        assert_eq!(series("atalaya_check_last_success_timestamp_seconds", stale), ["1"]);
+    }
 }

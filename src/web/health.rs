@@ -77,7 +77,7 @@ fn section_report(view: &View, section: &str, not_measured: &mut Map<String, Val
 }
 
 fn check_report(view: &View, check: &CheckView) -> Value {
-    let reason = check.last.as_ref().and_then(|last| last.run.outcome.reason());
+    let reason = check.reason();
     json!({
         "name": &*check.check.name,
         "title": check.check.title,
@@ -87,7 +87,7 @@ fn check_report(view: &View, check: &CheckView) -> Value {
         "responseTime": check.last.as_ref().map(|last| milliseconds(last.run.took.as_secs_f64())),
         "class": reason.map(|fault| fault.class),
         "reason": match (&check.last, reason) {
-            (None, _) => Some("it has not run yet"),
+            (None, None) => Some("it has not run yet"),
             (_, fault) => fault.map(|fault| fault.text.as_str()),
         },
         "explainedBy": view.explained_by(check).map(|parent| &*parent.check.name),

@@ -104,8 +104,7 @@ fn overview_text(view: &View) -> String {
             Some(_) => check.status().as_str(),
             None => "waiting",
         };
-        let fault = check.last.as_ref().and_then(|last| last.run.outcome.reason());
-        let reason = fault.map(|fault| fault.text.as_str()).unwrap_or_default();
+        let reason = check.reason().map(|fault| fault.text.as_str()).unwrap_or_default();
         // Writing to a string can't fail.
         let _ = writeln!(text, "{status:<9} {:<28} {reason}", check.check.name);
     }
