@@ -70,7 +70,7 @@ fn view(checks: &[Arc<Check>], fault: Option<&Fault>) -> View {
     };
     View {
         at,
-        started: at.wall,
+        started: at,
         checks: checks.iter().map(view).collect(),
         by_name: Arc::new(by_name(checks.iter().map(|check| &**check))),
         skipped: Arc::new([]),

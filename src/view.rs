@@ -23,7 +23,7 @@ static NOT_RUN: LazyLock<Fault> = LazyLock::new(|| Fault::internal("it was due a
 #[derive(Debug)]
 pub struct View {
     pub at: Now,
-    pub started: Timestamp,
+    pub started: Now,
     /// In the order of the definitions.
     pub checks: Vec<Arc<CheckView>>,
     /// Where in `checks` a name stands. Made once for each plan: in an outage every check asks for what it needs.
@@ -170,7 +170,7 @@ pub(crate) mod tests {
         };
         View {
             at: at(60),
-            started: at(0).wall,
+            started: at(0),
             checks: plan.checks.iter().map(seen).collect(),
             by_name: Arc::new(by_name(plan.checks.iter().map(|check| &**check))),
             skipped: plan.skipped.into(),

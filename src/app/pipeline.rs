@@ -8,7 +8,6 @@ use crate::outcome::Status;
 use crate::record::{Record, Run};
 use crate::schedule::Id;
 use crate::view::{CheckView, View, by_name};
-use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -25,7 +24,7 @@ struct State {
 }
 
 struct Pipeline {
-    started: Timestamp,
+    started: Now,
     /// In the order of the definitions.
     order: Arc<[(Id, Arc<Check>)]>,
     by_name: Arc<HashMap<Arc<str>, usize>>,
@@ -36,7 +35,7 @@ struct Pipeline {
 /// Applies events until nobody can send any more.
 pub async fn run(definitions: Definitions, mut inbox: mpsc::Receiver<Event>) {
     let mut pipeline = Pipeline {
-        started: clock::wall(),
+        started: clock::now(),
         order: Arc::new([]),
         by_name: Arc::default(),
         skipped: Arc::new([]),

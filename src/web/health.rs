@@ -38,7 +38,7 @@ pub fn report(view: &View) -> Value {
     json!({
         "status": worst,
         "timestamp": view.at.wall.to_string(),
-        "uptimeSeconds": view.at.wall.duration_since(view.started).as_secs(),
+        "uptimeSeconds": view.at.steady.saturating_sub(view.started.steady).as_secs(),
         "version": env!("CARGO_PKG_VERSION"),
         "checks": checks,
         "business": business,
@@ -102,7 +102,8 @@ fn pool(checks: &[&CheckView], not_measured: &mut Map<String, Value>) -> Value {
         }
     }
     if pool.is_empty() {
-        let why = "no check of the database yields connection numbers yet";
+        let why = trouble(checks.iter().copied(), "database", &POOL.map(|(_, measure)| measure))
+            .unwrap_or_else(|| "no check of the database yields connection numbers yet".to_owned());
         not_measured.insert("checks.database.connectionPool".to_owned(), why.into());
         return Value::Null;
     }
@@ -115,14 +116,40 @@ fn business(view: &View, not_measured: &mut Map<String, Value>) -> Value {
         let value = view.checks.iter().find_map(|check| check.measure(measure));
         if value.is_none() {
             let why = match name {
-                "activeCart" => "carts live in the browser; they are known when the shop sends events",
-                _ => "no check has yielded it yet",
+                "activeCart" => {
+                    "carts live in the browser; they are known when the shop sends events".to_owned()
+                }
+                _ => trouble(view.checks.iter().map(|check| &**check), "business", &[measure])
+                    .unwrap_or_else(|| "no check has yielded it yet".to_owned()),
             };
             not_measured.insert(format!("business.{name}"), why.into());
         }
         business.insert(name.to_owned(), value.map_or(Value::Null, number));
     }
     business.into()
+}
+
+/// Why none of these measures is there: the check that would yield one and can't now. That is one whose kind
+/// declares such a measure or, as the names in a definition's own SQL or command are not known before they
+/// come, any of the section where they belong.
+fn trouble<'a>(
+    checks: impl Iterator<Item = &'a CheckView>,
+    section: &str,
+    measures: &[&str],
+) -> Option<String> {
+    let declares = |check: &CheckView| check.check.measures.iter().any(|info| measures.contains(&info.name));
+    let mut unwell: Vec<_> = checks
+        .filter(|check| matches!(check.status(), Status::Failed | Status::Unknown))
+        .filter(|check| check.check.section == section || declares(check))
+        .collect();
+    unwell.sort_by_key(|check| (!declares(check), std::cmp::Reverse(check.status())));
+    let check = unwell.first()?;
+    let name = &check.check.name;
+    Some(match (check.status(), check.reason()) {
+        (Status::Failed, Some(fault)) => format!("the check `{name}` failed: {}", fault.text),
+        (_, Some(fault)) => format!("the check `{name}` can't tell: {}", fault.text),
+        (_, None) => format!("the check `{name}` has not run yet"),
+    })
 }
 
 /// From the checks of the site over five minutes, until the shop sends its own requests.
@@ -162,4 +189,69 @@ fn number(value: f64) -> Value {
 /// Milliseconds with microseconds behind the point.
 fn milliseconds(seconds: f64) -> f64 {
     (seconds * 1e6).round() / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::{Fault, Outcome};
+    use crate::record::Record;
+    use crate::view::tests::{at, refused, run, view};
+
+    const CHECKS: &str = "[[check]]\nname = 'orders'\nsection = 'business'\nprobe.command = { argv = ['x'] }\n\
+                          [[check]]\nname = 'port'\nsection = 'database'\nprobe.tcp = { address = '127.0.0.1:1' }\n\
+                          [[check]]\nname = 'shop'\nsection = 'database'\n\
+                          probe.postgres = { url = 'postgres://a:b@127.0.0.1:1/shop' }\n";
+
+    /// Why `business.pendingOrders` and the connection pool are null, where they are.
+    fn check(book: impl Fn(&str, &mut Record), orders: Option<&str>, pool: Option<&str>) {
+        let report = report(&view(CHECKS, book));
+        let why = |name: &str| report["notMeasured"][name].as_str();
+        assert_eq!((why("business.pendingOrders"), why("checks.database.connectionPool")), (orders, pool));
+        assert_eq!(report["business"]["pendingOrders"].is_null(), orders.is_some());
+        assert_eq!(report["checks"]["database"]["connectionPool"].is_null(), pool.is_some());
+    }
+
+    fn measured() -> Outcome {
+        let mut outcome = Outcome::ok();
+        outcome.measure("pending_orders", 3.0);
+        outcome.measure("connections_used", 7.0);
+        outcome
+    }
+
+    #[test]
+    fn what_is_null_says_which_check_is_at_fault() {
+        let waiting = (Some("the check `orders` has not run yet"), Some("the check `shop` has not run yet"));
+        check(|_, _| {}, waiting.0, waiting.1);
+        check(|_, record| record.run(at(1), run(1, measured())), None, None);
+        check(
+            |_, record| record.run(at(1), run(1, Outcome::ok())),
+            Some("no check has yielded it yet"),
+            Some("no check of the database yields connection numbers yet"),
+        );
+        let later_refused = |_: &str, record: &mut Record| {
+            record.run(at(1), run(1, measured()));
+            record.run(at(11), run(11, refused()));
+        };
+        let failed = "the check `shop` failed: connection refused";
+        check(later_refused, Some("the check `orders` failed: connection refused"), Some(failed));
+        let blind = |_: &str, record: &mut Record| {
+            record.run(at(1), run(1, Fault::internal("no file descriptor left")));
+        };
+        let unknown = "the check `orders` can't tell: no file descriptor left";
+        check(blind, Some(unknown), Some("the check `shop` can't tell: no file descriptor left"));
+        let dropped = |_: &str, record: &mut Record| {
+            record.run(at(1), run(1, measured()));
+            record.dropped(at(11), 1);
+        };
+        let not_run = "the check `orders` can't tell: it was due and did not run";
+        check(dropped, Some(not_run), Some("the check `shop` can't tell: it was due and did not run"));
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_set_back_leaves_the_uptime() {
+        let mut view = view(CHECKS, |_, _| {});
+        view.at.wall = jiff::Timestamp::UNIX_EPOCH - jiff::SignedDuration::from_hours(1);
+        assert_eq!(report(&view)["uptimeSeconds"], 60);
+    }
 }
