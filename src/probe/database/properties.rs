@@ -58,8 +58,10 @@ proptest! {
     fn only_a_time_in_the_code_is_filled((dialect, pieces) in pieces()) {
         let (mut sql, mut expected) = ("select ".to_owned(), "select ".to_owned());
         for (text, time) in pieces {
-            sql += &format!("{text} ");
-            expected += &time.map_or(format!("{text} "), |time| format!("'{time}' "));
+            sql.push_str(&text);
+            sql.push(' ');
+            expected.push_str(&time.map_or(text, |time| format!("'{time}'")));
+            expected.push(' ');
         }
         let template = Template::parse(&sql, dialect);
         let template = template.map_err(|faults| TestCaseError::fail(format!("{sql}\n{faults:?}")))?;
