@@ -9,6 +9,7 @@ mod demo;
 mod demo_command;
 mod dns;
 mod health;
+mod foreign;
 mod http;
 mod once;
 mod readme;
