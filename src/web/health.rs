@@ -90,6 +90,7 @@ fn check_report(view: &View, check: &CheckView) -> Value {
             (None, None) => Some("it has not run yet"),
             (_, fault) => fault.map(|fault| fault.text.as_str()),
         },
+        "notes": check.last.as_ref().map(|last| &last.run.outcome.notes),
         "explainedBy": view.explained_by(check).map(|parent| &*parent.check.name),
     })
 }

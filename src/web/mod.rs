@@ -105,8 +105,15 @@ fn overview_text(view: &View) -> String {
             None => "waiting",
         };
         let reason = check.reason().map(|fault| fault.text.as_str()).unwrap_or_default();
+        let explained = match view.explained_by(check) {
+            Some(parent) => format!(" (it needs {}, which failed)", parent.check.name),
+            None => String::new(),
+        };
         // Writing to a string can't fail.
-        let _ = writeln!(text, "{status:<9} {:<28} {reason}", check.check.name);
+        let _ = writeln!(text, "{status:<9} {:<28} {reason}{explained}", check.check.name);
+        for note in check.last.iter().flat_map(|last| &last.run.outcome.notes) {
+            let _ = writeln!(text, "{:<9} {:<28} note: {note}", "", "");
+        }
     }
     for skipped in view.skipped.iter() {
         let _ = writeln!(text, "{:<9} {:<28} {}", "skipped", skipped.name, skipped.why);

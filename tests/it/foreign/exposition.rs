@@ -11,7 +11,7 @@ use atalaya::export::{Exposition, check_labels};
 use atalaya::outcome::{Class, Fault, Measure, Outcome, Phase};
 use atalaya::probe::net::Net;
 use atalaya::record::{Record, Run};
-use atalaya::view::{CheckView, View};
+use atalaya::view::{CheckView, View, by_name};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -168,7 +168,8 @@ fn outcome(run: &CaseRun) -> Outcome {
 
 fn view(case: &Case, net: &Arc<Net>) -> Arc<View> {
     let begin = Timestamp::from_second(1_763_838_000).expect("a time");
-    let mut at = Now { wall: begin, steady: Duration::from_secs(1000) };
+    let started = Now { wall: begin, steady: Duration::from_secs(1000) };
+    let mut at = started;
     let mut views = Vec::new();
     for (check, given) in defined(case, net).into_iter().zip(&case.checks) {
         let mut record = Record::default();
@@ -181,14 +182,16 @@ fn view(case: &Case, net: &Arc<Net>) -> Arc<View> {
                 Phase { name: "connect", took: run.took / 2 },
                 Phase { name: "query", took: run.took / 3 },
             ];
-            record.run(at, Run { lag: run.took / 5, took: run.took, phases, outcome: outcome(run) });
+            let began = at.steady;
+            record.run(at, Run { began, lag: run.took / 5, took: run.took, phases, outcome: outcome(run) });
         }
         record.dropped(at, 2);
         record.windows.advance(at.steady);
         let labels = check_labels(&check.name, &check.section).into();
         views.push(Arc::new(CheckView::new(check, labels, &record)));
     }
-    Arc::new(View { at, started: begin, checks: views, skipped: Arc::new([]) })
+    let by_name = Arc::new(by_name(views.iter().map(|view: &Arc<CheckView>| &*view.check)));
+    Arc::new(View { at, started, checks: views, by_name, skipped: Arc::new([]) })
 }
 
 fn exposition(view: &Arc<View>, format: Format) -> String {
