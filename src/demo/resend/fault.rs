@@ -96,7 +96,7 @@ impl Fault {
             Fault::Html => "Resend answers with a web page",
             Fault::DomainUnverified => "the shop's domain is no longer verified",
             Fault::DomainPending => "the shop's domain is not verified yet",
-            Fault::Bounces => "every second email bounces",
+            Fault::Bounces => "every second email bounces (it stays in the books for a day)",
         }
     }
 }

@@ -102,7 +102,9 @@ impl Fault {
             Fault::Html => "Square answers with a web page",
             Fault::Truncated => "Square's answers break off",
             Fault::Declines => "many customers' cards are declined",
-            Fault::OurFailures => "many payments fail for a reason of the shop's",
+            Fault::OurFailures => {
+                "many payments fail for a reason of the shop's (it stays in the books for an hour)"
+            }
             Fault::LocationInactive => "the main location is inactive",
             Fault::NoCardProcessing => "no location takes cards",
             Fault::WebhookDisabled => "Square has switched the webhook off",
