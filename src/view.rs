@@ -77,7 +77,9 @@ pub struct CheckView {
 pub struct WindowView {
     pub counts: Counts,
     /// In seconds, of good runs; `None` without any.
-    pub quantiles: Option<[f64; QUANTILES.len()]>,
+    pub good: Option<[f64; QUANTILES.len()]>,
+    /// In seconds, of failed runs; `None` without any.
+    pub failed: Option<[f64; QUANTILES.len()]>,
     /// Of good and failed runs, in seconds.
     pub mean_seconds: Option<f64>,
 }
@@ -123,7 +125,8 @@ impl WindowView {
     fn new(total: &Total) -> WindowView {
         WindowView {
             counts: total.counts,
-            quantiles: total.cells.quantiles(Side::Good, QUANTILES),
+            good: total.cells.quantiles(Side::Good, QUANTILES),
+            failed: total.cells.quantiles(Side::Failed, QUANTILES),
             mean_seconds: total.mean_seconds(),
         }
     }

@@ -16,7 +16,7 @@ pub struct Family {
 }
 
 /// All of them. A check that never ran has no series but its status and its counters.
-pub const FAMILIES: [Family; 15] = [
+pub const FAMILIES: [Family; 16] = [
     Family {
         name: "atalaya_check_info",
         kind: Type::Info,
@@ -105,11 +105,14 @@ pub const FAMILIES: [Family; 15] = [
     Family {
         name: "atalaya_check_duration_quantile_seconds",
         kind: Type::Gauge,
-        help: "Quantiles of the duration of good runs over a sliding window, exact to 0.1 percent.",
+        help: "Quantiles of the duration over a sliding window, exact to 0.1 percent, of good and of failed runs.",
         write: |check, _, name, out| {
-            for (window, labels) in check.windows.iter().zip(&*QUANTILE_LABELS) {
-                for (value, more) in window.quantiles.iter().flatten().zip(labels) {
-                    out.sample(name, &check.labels, more, Value::Float(*value));
+            for (window, [good, failed]) in check.windows.iter().zip(&*QUANTILE_LABELS) {
+                // Without any failed run in the window there are no series of failures.
+                for (quantiles, labels) in [(window.good, good), (window.failed, failed)] {
+                    for (value, more) in quantiles.iter().flatten().zip(labels) {
+                        out.sample(name, &check.labels, more, Value::Float(*value));
+                    }
                 }
             }
         },
@@ -127,9 +130,21 @@ pub const FAMILIES: [Family; 15] = [
         },
     },
     Family {
+        name: "atalaya_check_availability_ratio",
+        kind: Type::Gauge,
+        help: "Good runs, degraded ones among them, of all runs with a known result over a sliding window.",
+        write: |check, _, name, out| {
+            for (window, more) in check.windows.iter().zip(&*WINDOW_LABELS) {
+                if let Some(ratio) = window.counts.availability() {
+                    out.sample(name, &check.labels, more, Value::Float(ratio));
+                }
+            }
+        },
+    },
+    Family {
         name: "atalaya_check_window_runs",
         kind: Type::Gauge,
-        help: "Runs with a known result in a sliding window: what the ratio and the quantiles are made of.",
+        help: "Runs with a known result in a sliding window: what the ratios and the quantiles are made of.",
         write: |check, _, name, out| {
             for (window, more) in check.windows.iter().zip(&*WINDOW_LABELS) {
                 out.sample(name, &check.labels, more, Value::Integer(window.counts.known()));
@@ -241,15 +256,15 @@ static STATUS_LABELS: LazyLock<[String; 4]> = LazyLock::new(|| by_status("status
 static STATUS_LABELS_OF_RESULT: LazyLock<[String; 4]> = LazyLock::new(|| by_status("result"));
 static WINDOW_LABELS: LazyLock<[String; 3]> =
     LazyLock::new(|| Window::ALL.map(|window| label("window", window.as_str())));
-static QUANTILE_LABELS: LazyLock<[[String; QUANTILES.len()]; 3]> = LazyLock::new(|| {
+/// By window, then for good and failed runs.
+static QUANTILE_LABELS: LazyLock<[[[String; QUANTILES.len()]; 2]; 3]> = LazyLock::new(|| {
     Window::ALL.map(|window| {
-        // promtool keeps `quantile` for summaries.
-        QUANTILES.map(|quantile| {
-            format!(
-                "{},{}",
-                label("window", window.as_str()),
-                label("percentile", &(quantile * 100.0).to_string())
-            )
+        let window = label("window", window.as_str());
+        ["good", "failed"].map(|result| {
+            let start = format!("{},{window}", label("result", result));
+            // promtool keeps `quantile` for summaries.
+            QUANTILES
+                .map(|quantile| format!("{start},{}", label("percentile", &(quantile * 100.0).to_string())))
         })
     })
 });
@@ -267,9 +282,10 @@ mod tests {
     use crate::export::Exposition;
     use crate::export::exposition::Format;
     use crate::outcome::Outcome;
-    use crate::record::Record;
-    use crate::view::tests::{at, run, tcp, view};
+    use crate::record::{Record, Run};
+    use crate::view::tests::{at, refused, run, tcp, view};
     use std::sync::Arc;
+    use std::time::Duration;
 
     /// The series of one family of the check `site`, without the labels that all have.
     fn series(family: &str, book: impl Fn(&mut Record)) -> Vec<String> {
@@ -301,5 +317,36 @@ mod tests {
         status.sort();
         assert_eq!(found, status);
         assert_eq!(series("atalaya_check_last_success_timestamp_seconds", stale), ["1"]);
+    }
+
+    #[test]
+    fn windows_tell_good_and_failed_runs_apart() {
+        let booked = |failed: u64| {
+            move |record: &mut Record| {
+                for n in 0..4 {
+                    let outcome = if n < failed { Outcome::from(refused()) } else { Outcome::ok() };
+                    let took = Duration::from_millis(if n < failed { 500 } else { 20 });
+                    record.run(at(n), Run { took, ..run(n, outcome) });
+                }
+            }
+        };
+        let hour = |family, failed| {
+            let mut found = series(family, booked(failed));
+            found.retain(|line| line.contains("window=\"1h\""));
+            found
+        };
+        assert_eq!(hour("atalaya_check_availability_ratio", 1), ["window=\"1h\"} 0.75"]);
+        assert_eq!(hour("atalaya_check_availability_ratio", 4), ["window=\"1h\"} 0"]);
+        assert_eq!(hour("atalaya_check_error_ratio", 1), ["window=\"1h\"} 0.25"]);
+        assert_eq!(series("atalaya_check_availability_ratio", |_| {}), [""; 0]);
+        let quantiles = |failed| hour("atalaya_check_duration_quantile_seconds", failed);
+        let side = |result: &str, value: &str| {
+            ["50", "90", "95", "99"].map(|percentile| {
+                format!("result=\"{result}\",window=\"1h\",percentile=\"{percentile}\"}} {value}")
+            })
+        };
+        assert_eq!(quantiles(0), side("good", "0.020015"));
+        assert_eq!(quantiles(1), [side("good", "0.020015"), side("failed", "0.500223")].concat());
+        assert_eq!(quantiles(4), side("failed", "0.500223"));
     }
 }

@@ -104,15 +104,6 @@ impl Cells {
         Some(found)
     }
 
-    /// As the library's histogram, for what exchanges them.
-    pub fn to_histogram(&self, side: Side) -> Histogram<u64> {
-        let mut histogram = Histogram::new_from(&*LAYOUT);
-        for (cell, count) in self.side(side) {
-            histogram.saturating_record_n(u64::from(cell & !FAILED), u64::from(*count));
-        }
-        histogram
-    }
-
     /// One side as (lowest value in µs, marked; count).
     fn side(&self, side: Side) -> &[(u32, u32)] {
         let border = self.cells.partition_point(|(cell, _)| cell & FAILED == 0);

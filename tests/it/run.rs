@@ -102,7 +102,11 @@ fn a_real_prometheus_takes_every_series() {
     check("atalaya_check_skipped{check='unset'}", 1.0);
     check("count(atalaya_check_duration_seconds_bucket{check='well',le='0.5'})", 1.0);
     check("count(atalaya_check_duration_seconds_bucket{check='well',le='0.1'})", 1.0);
-    check("count(atalaya_check_duration_quantile_seconds{check='well',percentile='95'})", 3.0);
+    check("count(atalaya_check_duration_quantile_seconds{check='well',result='good',percentile='95'})", 3.0);
+    check("count(atalaya_check_duration_quantile_seconds{check='well'})", 12.0);
+    check("count(atalaya_check_duration_quantile_seconds{check='dead',result='failed'})", 12.0);
+    check("atalaya_check_availability_ratio{check='well',window='5m'}", 1.0);
+    check("atalaya_check_availability_ratio{check='dead',window='24h'}", 0.0);
     check("sum(rate(atalaya_check_duration_seconds_count{check='well'}[5s])) > bool 0.5", 1.0);
     assert_eq!(prometheus.target()["lastError"], "");
     // A series whose check is gone disappears, at once and not after the five minutes of a lookback.
