@@ -16,6 +16,9 @@ use std::sync::{Arc, LazyLock};
 /// The quantiles that are exported of every window.
 pub const QUANTILES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
 
+/// How many of the checks that are waited for are named: enough to find a pattern, and still one line.
+const NAMED_MAX: usize = 3;
+
 /// Why nobody knows how a check is that was not run: the agent's own trouble, not the target's.
 static NOT_RUN: LazyLock<Fault> = LazyLock::new(|| Fault::internal("it was due and did not run"));
 
@@ -35,6 +38,26 @@ impl View {
     /// How many checks have not run yet.
     pub fn waiting(&self) -> usize {
         self.checks.iter().filter(|check| check.last.is_none()).count()
+    }
+
+    /// What the agent still waits for before its first round is done, by name; nothing when it is.
+    pub fn not_ready(&self) -> Option<String> {
+        let waiting: Vec<&str> =
+            self.checks.iter().filter(|check| check.last.is_none()).map(|check| &*check.check.name).collect();
+        if waiting.is_empty() {
+            return None;
+        }
+        let named = &waiting[..waiting.len().min(NAMED_MAX)];
+        let mut text = format!(
+            "{} of {} checks have not run yet: {}",
+            waiting.len(),
+            self.checks.len(),
+            named.join(", ")
+        );
+        if waiting.len() > named.len() {
+            text += ", …";
+        }
+        Some(text)
     }
 
     /// The check that explains why this one is not well: the first of its `needs` that has failed itself.
@@ -221,5 +244,23 @@ pub(crate) mod tests {
         let refused = (Class::Connect, "connection refused".to_owned());
         assert_eq!(shown(&view.checks[0]), (Status::Failed, Some(refused), Some(3.0)));
         assert!(view.explained_by(&view.checks[0]).is_none(), "nobody knows whether it still fails");
+    }
+
+    #[test]
+    fn what_is_waited_for_is_named_up_to_three() {
+        let definitions = ["a", "b", "c", "d"].map(|name| tcp(name, "")).concat();
+        let not_ready = |ran: &str| {
+            view(&definitions, |name, record| {
+                record.dropped(at(1), 1);
+                if ran.contains(name) {
+                    record.run(at(2), run(2, refused()));
+                }
+            })
+            .not_ready()
+        };
+        assert_eq!(not_ready("").as_deref(), Some("4 of 4 checks have not run yet: a, b, c, …"));
+        assert_eq!(not_ready("b").as_deref(), Some("3 of 4 checks have not run yet: a, c, d"));
+        assert_eq!(not_ready("abd").as_deref(), Some("1 of 4 checks have not run yet: c"));
+        assert_eq!(not_ready("abcd"), None);
     }
 }
