@@ -37,6 +37,7 @@ struct Handles {
     reload_good: Gauge,
     reload_at: Gauge,
     scrapes_refused: Counter,
+    log_lines_dropped: Counter,
 }
 
 static HANDLES: OnceLock<Handles> = OnceLock::new();
@@ -80,6 +81,7 @@ fn handles() -> Handles {
         reload_good: gauge!("atalaya_reload_last_successful"),
         reload_at: gauge!("atalaya_reload_last_success_timestamp_seconds"),
         scrapes_refused: counter!("atalaya_http_refused_total"),
+        log_lines_dropped: counter!("atalaya_log_lines_dropped_total"),
     }
 }
 
@@ -105,6 +107,7 @@ fn describe() {
         );
     });
     describe_counter!("atalaya_http_refused_total", "Requests refused because too many were under way.");
+    describe_counter!("atalaya_log_lines_dropped_total", "Lines of the log that could not be written.");
 }
 
 fn with(record: impl FnOnce(&Handles)) {
@@ -157,4 +160,9 @@ pub fn loaded(at: f64) {
 
 pub fn request_refused() {
     with(|handles| handles.scrapes_refused.increment(1));
+}
+
+/// A line of the log is lost.
+pub fn log_line_dropped() {
+    with(|handles| handles.log_lines_dropped.increment(1));
 }

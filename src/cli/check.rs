@@ -1,7 +1,8 @@
 //! `atalaya check`: every check once, all at the same time, and a verdict as the exit code.
 
-use super::{Definitions, exit, fail, load, log_to_stderr, variables};
+use super::{Definitions, exit, fail, load, log, print, variables};
 use crate::clock;
+use crate::config::value::Period;
 use crate::config::{Check, Plan, Skipped, fault};
 use crate::judge::limits;
 use crate::once::progress::Progress;
@@ -11,10 +12,11 @@ use crate::probe;
 use crate::probe::net::Net;
 use clap::Args;
 use jiff::Timestamp;
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -39,12 +41,16 @@ pub struct Options {
     #[arg(long)]
     strict: bool,
     /// No run may take longer than this, whatever its definition says
-    #[arg(long, value_name = "PERIOD", value_parser = humantime::parse_duration)]
-    timeout: Option<Duration>,
+    #[arg(long, value_name = "PERIOD", value_parser = period)]
+    timeout: Option<Period>,
+}
+
+fn period(text: &str) -> Result<Period, String> {
+    Period::try_from(text.to_owned())
 }
 
 pub async fn main(options: Options) -> u8 {
-    log_to_stderr();
+    log::start();
     let net = match Net::new() {
         Ok(net) => Arc::new(net),
         Err(error) => return fail(error),
@@ -57,8 +63,37 @@ pub async fn main(options: Options) -> u8 {
         Ok(selected) => selected,
         Err(error) => return fail(error),
     };
-    let report = look_at_all(&checks, skipped, options.timeout).await;
+    let mut stop = match Stop::listen() {
+        Ok(stop) => stop,
+        Err(error) => return fail(format!("can't listen for signals: {error}")),
+    };
+    let report = look_at_all(&checks, skipped, options.timeout.map(Period::get), &mut stop).await;
+    // A report that nobody takes must not keep the program: told again, it ends as it is.
+    tokio::spawn(async move {
+        stop.told().await;
+        std::process::exit(i32::from(exit::INTERRUPTED));
+    });
     tell(&options, report)
+}
+
+/// SIGINT or SIGTERM, each of which ends the look, with its plugins, and gives the same verdict.
+struct Stop {
+    interrupted: Signal,
+    terminated: Signal,
+}
+
+impl Stop {
+    fn listen() -> io::Result<Stop> {
+        let (interrupted, terminated) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(Stop { interrupted, terminated })
+    }
+
+    async fn told(&mut self) {
+        tokio::select! {
+            _ = self.interrupted.recv() => {}
+            _ = self.terminated.recv() => {}
+        }
+    }
 }
 
 /// The checks that are named, and have one of the tags. A name that nobody has is a fault, not an empty success.
@@ -85,7 +120,12 @@ fn select(plan: Plan, names: &[String], tags: &[String]) -> Result<(Vec<Arc<Chec
     Ok((checks, skipped))
 }
 
-async fn look_at_all(checks: &[Arc<Check>], skipped: Vec<Skipped>, timeout: Option<Duration>) -> Report {
+async fn look_at_all(
+    checks: &[Arc<Check>],
+    skipped: Vec<Skipped>,
+    timeout: Option<Duration>,
+    stop: &mut Stop,
+) -> Report {
     let (started, begun) = (clock::wall(), clock::instant());
     let names = checks.iter().map(|check| check.name.to_string());
     let mut progress = Progress::new(names, std::io::stderr().is_terminal());
@@ -99,7 +139,7 @@ async fn look_at_all(checks: &[Arc<Check>], skipped: Vec<Skipped>, timeout: Opti
     loop {
         let ended = tokio::select! {
             ended = running.join_next() => ended,
-            _ = tokio::signal::ctrl_c() => {
+            () = stop.told() => {
                 interrupted = true;
                 break;
             }
@@ -152,7 +192,7 @@ fn tell(options: &Options, report: Report) -> u8 {
     let Some(path) = &options.output else { return print(&judged.text(options.format, screen()), code) };
     let plain = Screen { width: WIDTH, colour: false };
     if let Err(error) = output::save(path, &judged.text(options.format, plain)) {
-        anstream::eprintln!("{}: {error}", super::error_word());
+        log::tell(format!("{}: {error}", super::error_word()));
         return exit::OUTPUT;
     }
     if options.format == Format::Human { code } else { print(&judged.text(Format::Human, screen()), code) }
@@ -162,16 +202,4 @@ fn screen() -> Screen {
     let terminal = terminal_size::terminal_size_of(std::io::stdout());
     let colour = terminal.is_some() && std::env::var_os("NO_COLOR").is_none();
     Screen { width: terminal.map_or(WIDTH, |(width, _)| usize::from(width.0)), colour }
-}
-
-/// Writes to standard output. A reader that has gone (`| head`) is no reason to change the verdict.
-fn print(text: &str, code: u8) -> u8 {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            anstream::eprintln!("{}: can't write the report: {error}", super::error_word());
-            exit::OUTPUT
-        }
-        _ => code,
-    }
 }

@@ -4,7 +4,7 @@
 //! alone: whatever the environment holds, a demo never reaches a real shop.
 
 use super::run::{Signals, Watch};
-use super::{exit, fail, load_files, log_to_stderr};
+use super::{exit, fail, load_files, log, print};
 use crate::app::Sources;
 use crate::app::files::Origin;
 use crate::config::text::Variables;
@@ -45,17 +45,15 @@ pub struct Options {
 
 pub async fn main(options: Options) -> u8 {
     if options.list {
-        for switch in Switch::all() {
-            anstream::println!("{:<28} {}", switch.name(), switch.title());
-        }
-        return exit::OK;
+        let lines = Switch::all().map(|switch| format!("{:<28} {}\n", switch.name(), switch.title()));
+        return print(&lines.collect::<String>(), exit::OK);
     }
     // A demo that is told to end while it opens its shop ends in order too.
     let signals = match Signals::install() {
         Ok(signals) => signals,
         Err(error) => return fail(error),
     };
-    log_to_stderr();
+    log::start();
     match show(options, signals).await {
         Ok(()) => exit::OK,
         Err(code) => code,
@@ -94,7 +92,8 @@ async fn show(options: Options, signals: Signals) -> Result<(), u8> {
     let sources = Sources { origin, variables: Arc::new(variables), net };
     let watch = Watch { plan, files, sources, address: options.listen, more: control };
     let watching = watch.until_told(signals, |address| {
-        anstream::println!("{}", welcome(address, &site, &token, &left_out));
+        // The demo runs all the same: the pages can be read where standard output can't.
+        print(&(welcome(address, &site, &token, &left_out) + "\n"), exit::OK);
     });
     watching.await.map_err(fail)
 }

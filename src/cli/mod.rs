@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod log;
 mod run;
 mod schema;
 mod validate;
@@ -11,16 +12,16 @@ use crate::config::text::Variables;
 use crate::config::{self, Files, Plan};
 use crate::probe::net::Net;
 use clap::{Args, Parser, Subcommand};
-use std::io::IsTerminal;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How the program ends. `atalaya check` ends with the verdict, in the codes of the monitoring-plugins.
 pub mod exit {
-    pub use crate::once::exit::OK;
+    pub use crate::once::exit::{INTERRUPTED, OK};
     /// The output could not be written (`EX_IOERR` of sysexits.h).
     pub const OUTPUT: u8 = 74;
-    /// The definitions are wrong, or a port is taken (`EX_CONFIG` of sysexits.h).
+    /// The command line or the definitions are wrong, or a port is taken (`EX_CONFIG` of sysexits.h).
     pub const CONFIGURATION: u8 = 78;
 }
 
@@ -83,15 +84,15 @@ fn load(origin: &Origin, variables: &Variables, net: &Arc<Net>) -> Result<Plan, 
 fn load_files(origin: &Origin, variables: &Variables, net: &Arc<Net>) -> Result<(Plan, Files), u8> {
     let files = origin.read().map_err(|unreadable| {
         for one in unreadable {
-            anstream::eprintln!("{}: {one}", error_word());
+            log::tell(format!("{}: {one}", error_word()));
         }
         exit::CONFIGURATION
     })?;
     let plan = config::load(&files, variables, net).map_err(|faults| {
         for fault in &faults {
-            anstream::eprintln!("{}: {fault}", error_word());
+            log::tell(format!("{}: {fault}", error_word()));
         }
-        anstream::eprintln!("{} faults; nothing was started", faults.len());
+        log::tell(format!("{} faults; nothing was started", faults.len()));
         exit::CONFIGURATION
     })?;
     Ok((plan, files))
@@ -104,13 +105,43 @@ fn error_word() -> impl std::fmt::Display {
 
 /// Tells a fault of the user's world and gives the exit code for it.
 fn fail(text: impl std::fmt::Display) -> u8 {
-    anstream::eprintln!("{}: {text}", error_word());
+    log::tell(format!("{}: {text}", error_word()));
     exit::CONFIGURATION
+}
+
+/// Writes to standard output. A reader that has gone (`| head`) is no reason to end in another way.
+fn print(text: &str, code: u8) -> u8 {
+    let mut out = io::stdout().lock();
+    after(out.write_all(text.as_bytes()).and_then(|()| out.flush()), code)
+}
+
+/// How it ends when this came of the output.
+fn after(written: io::Result<()>, code: u8) -> u8 {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            log::tell(format!("{}: can't write to standard output: {error}", error_word()));
+            exit::OUTPUT
+        }
+        _ => code,
+    }
 }
 
 /// Parses the command line and does what it says.
 pub fn main() -> u8 {
-    let cli = Cli::parse();
+    let code = match Cli::try_parse() {
+        Ok(cli) => act(cli),
+        // The command line was wrong. Not clap's code, 2: that is a verdict, "failed".
+        Err(error) if error.use_stderr() => {
+            error.print().ok();
+            exit::CONFIGURATION
+        }
+        Err(help) => after(help.print(), exit::OK),
+    };
+    log::flush();
+    code
+}
+
+fn act(cli: Cli) -> u8 {
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         return fail("another TLS provider is installed; this is a bug in atalaya");
     }
@@ -132,22 +163,5 @@ fn with_runtime(work: impl Future<Output = u8>) -> u8 {
             code
         }
         Err(error) => fail(format!("can't start threads: {error}")),
-    }
-}
-
-/// Logs for people on a terminal, JSON otherwise. `ATALAYA_LOG` sets what is told (`debug`, `atalaya=trace`).
-fn log_to_stderr() {
-    let wanted =
-        std::env::var("ATALAYA_LOG").unwrap_or_else(|_| "info,sqlx=error,hickory_proto=error".to_owned());
-    let mut filter = tracing_subscriber::EnvFilter::new(wanted);
-    // This one writes the parameters of connection strings into the log, values included.
-    if let Ok(directive) = "sqlx_postgres::options::parse=off".parse() {
-        filter = filter.add_directive(directive);
-    }
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if std::io::stderr().is_terminal() {
-        builder.with_target(false).init();
-    } else {
-        builder.json().flatten_event(true).with_current_span(false).with_span_list(false).init();
     }
 }

@@ -1,6 +1,6 @@
 //! `atalaya run`: watch until told to stop.
 
-use super::{Definitions, exit, fail, load_files, log_to_stderr, variables};
+use super::{Definitions, exit, fail, load_files, log, variables};
 use crate::app::{App, Sources, own};
 use crate::config::{Files, Plan};
 use crate::probe::net::Net;
@@ -25,7 +25,7 @@ pub async fn main(options: Options) -> u8 {
         Ok(signals) => signals,
         Err(error) => return fail(error),
     };
-    log_to_stderr();
+    log::start();
     let net = match Net::new() {
         Ok(net) => Arc::new(net),
         Err(error) => return fail(error),

@@ -1,8 +1,9 @@
 //! `atalaya validate`: everything that is wrong with the definitions, without running any.
 
-use super::{Definitions, exit, fail, load, variables};
+use super::{Definitions, exit, fail, load, print, variables};
 use crate::probe::net::Net;
 use clap::Args;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 #[derive(Debug, Args)]
@@ -23,10 +24,13 @@ pub fn main(options: &Options) -> u8 {
         Ok(plan) => plan,
         Err(code) => return code,
     };
+    let mut text = String::new();
     for one in &plan.skipped {
-        anstream::println!("skipped: {}: `{}`: {}", one.place, one.name, one.why);
+        // Writing to a string can't fail.
+        let _ = writeln!(text, "skipped: {}: `{}`: {}", one.place, one.name, one.why);
     }
-    anstream::println!("{} checks are valid, {} would be skipped", plan.checks.len(), plan.skipped.len());
+    let _ = writeln!(text, "{} checks are valid, {} would be skipped", plan.checks.len(), plan.skipped.len());
+    let code = print(&text, exit::OK);
     if plan.checks.is_empty() && plan.skipped.is_empty() {
         return fail(
             "no check is defined\n  hint: write one in checks/*.toml, or name the place with --checks",
@@ -35,5 +39,5 @@ pub fn main(options: &Options) -> u8 {
     if options.strict && !plan.skipped.is_empty() {
         return fail(format!("{} checks would be skipped, and --strict forbids that", plan.skipped.len()));
     }
-    exit::OK
+    code
 }

@@ -124,23 +124,25 @@ fn a_report_goes_to_its_file_whole_and_to_the_terminal() {
 
 #[test]
 fn interrupted_it_ends_at_once_and_takes_its_plugins_with_it() {
-    let home =
-        home("interrupted", &(plugin("well", "true", "") + &plugin("hung", "echo $$ > pid; sleep 60", "")));
-    let child = Command::new(PROGRAM)
-        .arg("check")
-        .current_dir(&home)
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the program");
-    let pid =
-        || std::fs::read_to_string(home.join("pid")).ok().and_then(|pid| pid.trim().parse::<i32>().ok());
-    wait_until("the plugin", None, || pid().is_some());
-    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).expect("it runs");
-    let (code, out, _) = told(&child.wait_with_output().expect("the program"));
-    assert_eq!(code, Some(130), "{out}");
-    assert!(out.contains("INTERRUPTED"), "{out}");
-    let plugin = pid().expect("a plugin");
-    wait_until("the plugin to be killed", None, || kill(Pid::from_raw(plugin), None).is_err());
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let text = plugin("well", "true", "") + &plugin("hung", "echo $$ > pid; sleep 60", "");
+        let home = home(&format!("interrupted-{signal}"), &text);
+        let child = Command::new(PROGRAM)
+            .arg("check")
+            .current_dir(&home)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program");
+        let pid =
+            || std::fs::read_to_string(home.join("pid")).ok().and_then(|pid| pid.trim().parse::<i32>().ok());
+        wait_until("the plugin", None, || pid().is_some());
+        kill(Pid::from_raw(child.id().cast_signed()), signal).expect("it runs");
+        let (code, out, _) = told(&child.wait_with_output().expect("the program"));
+        assert_eq!(code, Some(130), "{signal} {out}");
+        assert!(out.contains("INTERRUPTED"), "{out}");
+        let plugin = pid().expect("a plugin");
+        wait_until("the plugin to be killed", None, || kill(Pid::from_raw(plugin), None).is_err());
+    }
 }
 
 #[test]
@@ -156,4 +158,39 @@ fn a_reader_that_has_gone_changes_nothing() {
     drop(child.stdout.take());
     let (code, _, error) = told(&child.wait_with_output().expect("the program"));
     assert_eq!((code, error.as_str()), (Some(2), ""));
+}
+
+#[test]
+fn a_wrong_command_line_is_no_verdict() {
+    let home = home("usage", &plugin("well", "true", ""));
+    let check = |args: &[&str], code: i32, word: &str| {
+        let output = Command::new(PROGRAM).args(args).current_dir(&home).output().expect("the program");
+        let (found, out, error) = told(&output);
+        assert_eq!(found, Some(code), "{args:?} {out} {error}");
+        assert!((out + &error).contains(word), "{args:?} does not say {word}");
+    };
+    check(&["check", "--tmeout", "1s"], 78, "unexpected argument");
+    check(&["chekc"], 78, "unrecognized subcommand");
+    check(&[], 78, "Usage");
+    check(&["check", "--timeout", "0s"], 78, "a period must be longer than nothing");
+    check(&["check", "--timeout", "soon"], 78, "`soon` is not a period");
+    check(&["--help"], 0, "Usage");
+    check(&["--version"], 0, "atalaya");
+}
+
+#[test]
+fn output_that_can_not_be_written_is_told_and_a_reader_that_has_gone_is_not() {
+    let home = home("full", &plugin("well", "true", ""));
+    let run = |args: &str, to: &str| {
+        let script = format!("'{PROGRAM}' {args} {to}");
+        let output = Command::new("bash").args(["-c", &script]).current_dir(&home).output();
+        told(&output.expect("a shell"))
+    };
+    for args in ["check", "validate", "schema", "demo --list", "--help"] {
+        let (code, _, error) = run(args, ">/dev/full");
+        assert_eq!(code, Some(74), "{args} {error}");
+        assert!(error.contains("can't write to standard output: No space left"), "{args} {error}");
+        let (_, out, error) = run(args, "| true; echo ${PIPESTATUS[0]}");
+        assert_eq!((out.trim(), error.as_str()), ("0", ""), "{args}");
+    }
 }

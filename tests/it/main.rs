@@ -11,6 +11,7 @@ mod dns;
 mod foreign;
 mod health;
 mod http;
+mod log;
 mod once;
 mod readme;
 mod redis;
