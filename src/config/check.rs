@@ -192,10 +192,13 @@ impl Reader<'_> {
                 && prefix.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
                 && !prefix.ends_with('_')
                 && !prefix.starts_with("atalaya")
+                && prefix != "process"
+                && !prefix.starts_with("process_")
         };
         if let Some(prefix) = prefix.filter(|prefix| !valid(prefix)) {
             let text = format!(
-                "`metric_prefix`: `{prefix}` is not allowed: lowercase letters, digits and `_` between them"
+                "`metric_prefix`: `{prefix}` is not allowed: lowercase letters, digits and `_` between them; \
+                 what begins with `atalaya` or `process_` is the agent's own"
             );
             self.fault("metric_prefix", text, None);
         }

@@ -9,6 +9,7 @@ use crate::probe::Probe;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 /// One `[[check]]`: what to look at, how often, and which numbers are too much.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -93,7 +94,7 @@ pub struct AgentFile {
 pub struct AgentTable {
     /// How many runs may be under way at once; more are dropped and recorded as such. Default: 4096, or what the
     /// limit on open files allows.
-    pub runs_max: Option<u32>,
+    pub runs_max: Option<NonZeroU32>,
     /// How long running checks may take to end when the agent stops. Default: ten seconds.
     pub grace: Option<Period>,
 }

@@ -9,6 +9,7 @@ use super::{graph, read};
 use crate::probe::net::Net;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 use toml::Spanned;
@@ -100,18 +101,20 @@ fn agent(source: Option<&Source>, variables: &Variables, faults: &mut Vec<Fault>
         }
         _ => default,
     };
-    Agent { listen, runs_max: file.agent.runs_max, grace: file.agent.grace.map_or(GRACE, Period::get) }
+    let runs_max = file.agent.runs_max.map(NonZeroU32::get);
+    Agent { listen, runs_max, grace: file.agent.grace.map_or(GRACE, Period::get) }
 }
 
-/// The files and folders with checks that `atalaya.toml` names; a file that can't be read names the default.
+/// The files and folders with checks that `atalaya.toml` names. They are taken as they stand, whatever else is wrong
+/// with the file; where its syntax is, or where `checks` is no list of texts, there are none: [`load`] tells the
+/// faults, and no missing folder that nobody named hides them.
 pub fn check_paths(agent: Option<&Source>) -> Vec<String> {
-    let mut ignored = Vec::new();
-    let file: Option<AgentFile> = agent.and_then(|source| {
-        let table = read::parse(source, &mut ignored)?;
-        let table = Spanned::new(table.span(), DeValue::Table(table.into_inner()));
-        read::read(source, &table, &mut ignored)
-    });
-    file.and_then(|file| file.checks).unwrap_or_else(|| vec!["checks".to_owned()])
+    let default = vec!["checks".to_owned()];
+    let Some(source) = agent else { return default };
+    let Some(table) = read::parse(source, &mut Vec::new()) else { return Vec::new() };
+    let Some(checks) = table.get_ref().get("checks") else { return default };
+    let texts = checks.get_ref().as_array().into_iter().flatten();
+    texts.filter_map(|path| path.get_ref().as_str().map(str::to_owned)).collect()
 }
 
 /// The `[[check]]` tables of a file.

@@ -77,7 +77,7 @@ pub fn read<T: for<'de> Deserialize<'de>>(
 
 /// Says a serde error in our words; a string of the file is never repeated from a type error, since it may be a secret.
 fn describe(source: &Source, table: &Spanned<DeValue<'_>>, span: &Range<usize>, message: &str) -> Fault {
-    let message = one_line(message);
+    let message = no_struct(&one_line(message));
     let mut fault = source.fault(span.start, message.clone());
     if let Some(rest) = message.strip_prefix("unknown field `") {
         unknown(&mut fault, "key", rest);
@@ -98,6 +98,14 @@ fn describe(source: &Source, table: &Spanned<DeValue<'_>>, span: &Range<usize>, 
         fault.text = format!("`{key}`: {}", fault.text);
     }
     fault
+}
+
+/// What serde expects by the name of a type of ours is a table to whoever wrote the file.
+fn no_struct(message: &str) -> String {
+    match message.rsplit_once("expected struct ") {
+        Some((before, _name)) => format!("{before}expected a table"),
+        None => message.to_owned(),
+    }
 }
 
 /// `x`, expected one of `a`, `b`  →  the text, and the nearest of what is allowed.
@@ -257,6 +265,10 @@ mod tests {
                 "t.toml:5:1: unknown key `addres`; allowed are `address`, `port`\n  hint: did you mean `address`?",
                 "t.toml:6:8: `port`: invalid type: a string, expected u16",
             ],
+        );
+        check(
+            "name = 'x'\nevery = '1s'\ninner = 5",
+            &["t.toml:3:9: `inner`: invalid type: integer `5`, expected a table"],
         );
     }
 

@@ -112,10 +112,11 @@ fn a_check_does_one_thing() {
 
 #[test]
 fn metric_prefixes_are_names_and_not_the_agents() {
-    for prefix in ["Shop", "shop_", "9shop", "atalaya_check", ""] {
+    for prefix in ["Shop", "shop_", "9shop", "atalaya_check", "process", "process_x", ""] {
         let faults =
             plan(None, &[("a.toml", &with(&format!("metric_prefix = '{prefix}'")))]).expect_err(prefix);
         assert!(faults[0].contains("`metric_prefix`"), "{faults:?}");
+        assert!(faults[0].contains("`atalaya` or `process_`"), "{faults:?}");
     }
 }
 
@@ -169,4 +170,30 @@ fn no_error_shows_a_filled_value() {
     let shown = format!("{:?}", plan(Some("[http]\nlisten = '${SECRET}'"), &[("a.toml", text)]));
     assert!(!shown.contains("marked-secret"), "{shown}");
     assert!(shown.contains("`listen` is no address and port: `${SECRET}`"), "{shown}");
+}
+
+#[test]
+fn an_agent_without_room_for_a_run_is_refused() {
+    let found = plan(Some("[agent]\nruns_max = 0"), &[("a.toml", &with(""))]).expect_err("wrong");
+    assert!(found[0].starts_with("atalaya.toml:2:12: `runs_max`: "), "{found:?}");
+    assert_eq!(found.len(), 1, "{found:?}");
+    let plan = plan(Some("[agent]\nruns_max = 1"), &[("a.toml", &with(""))]).expect("valid");
+    assert_eq!(plan.agent.runs_max, Some(1));
+}
+
+#[test]
+fn what_the_agents_file_names_is_read_whatever_else_is_wrong_with_it() {
+    let paths = |text: &str| super::plan::check_paths(Some(&Source::new("atalaya.toml", text)));
+    assert_eq!(super::plan::check_paths(None), ["checks"]);
+    assert_eq!(paths(""), ["checks"]);
+    assert_eq!(paths("checks = ['here', 'there']\n[agnt]\n[agent]\nruns_max = 'x'"), ["here", "there"]);
+    assert_eq!(paths("checks = ['here'\nx = = 1"), [""; 0]);
+    assert_eq!(paths("checks = 5"), [""; 0]);
+}
+
+#[test]
+fn a_check_that_is_no_table_is_told_in_words_of_the_file() {
+    let found = plan(None, &[("a.toml", "check = [5]")]).expect_err("wrong");
+    assert!(found.iter().all(|fault| !fault.contains("struct")), "{found:?}");
+    assert!(found[0].contains("a table"), "{found:?}");
 }
