@@ -35,11 +35,6 @@ pub struct View {
 }
 
 impl View {
-    /// How many checks have not run yet.
-    pub fn waiting(&self) -> usize {
-        self.checks.iter().filter(|check| check.last.is_none()).count()
-    }
-
     /// What the agent still waits for before its first round is done, by name; nothing when it is.
     pub fn not_ready(&self) -> Option<String> {
         let waiting: Vec<&str> =

@@ -92,7 +92,9 @@ fn load_files(origin: &Origin, variables: &Variables, net: &Arc<Net>) -> Result<
         for fault in &faults {
             log::tell(format!("{}: {fault}", error_word()));
         }
-        log::tell(format!("{} faults; nothing was started", faults.len()));
+        let faults =
+            if faults.len() == 1 { "1 fault".to_owned() } else { format!("{} faults", faults.len()) };
+        log::tell(format!("{faults}; nothing was started"));
         exit::CONFIGURATION
     })?;
     Ok((plan, files))

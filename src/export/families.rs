@@ -16,7 +16,7 @@ pub struct Family {
 }
 
 /// All of them. A check that never ran has no series but its status and its counters.
-pub const FAMILIES: [Family; 16] = [
+pub const FAMILIES: [Family; 17] = [
     Family {
         name: "atalaya_check_info",
         kind: Type::Info,
@@ -51,6 +51,17 @@ pub const FAMILIES: [Family; 16] = [
         write: |check, _, name, out| {
             if let Some(fault) = check.reason() {
                 out.sample(name, &check.labels, &label("class", fault.class.as_str()), Value::Integer(1));
+            }
+        },
+    },
+    Family {
+        name: "atalaya_check_notes",
+        kind: Type::Gauge,
+        help: "What the last run had to say beside its verdict, such as what it may not see; the report has the words.",
+        write: |check, _, name, out| {
+            if let Some(last) = &check.last {
+                let notes = last.run.outcome.notes.len() as u64;
+                out.sample(name, &check.labels, "", Value::Integer(notes));
             }
         },
     },

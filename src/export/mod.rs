@@ -122,7 +122,8 @@ impl Iterator for Exposition {
 fn measure_families(view: &View) -> Vec<MeasureFamily> {
     let mut families: BTreeMap<(&str, &str), MeasureFamily> = BTreeMap::new();
     for (at, check) in view.checks.iter().enumerate() {
-        let Some(last) = &check.last else { continue };
+        // A check that no longer runs has no numbers of now.
+        let Some(last) = check.last.as_ref().filter(|_| !check.stale) else { continue };
         for (number, measure) in last.run.outcome.measures.iter().enumerate() {
             if measure.name == crate::judge::limits::DURATION {
                 continue;

@@ -71,12 +71,16 @@ async fn alive(State(shared): State<Shared>) -> Response {
 /// Whether every check has run once.
 async fn ready(State(shared): State<Shared>) -> Response {
     let Some(view) = shared.eyes.look().await else { return stuck() };
-    match view.waiting() {
-        0 => "ok\n".into_response(),
-        waiting => {
-            let text = format!("{waiting} of {} checks have not run yet\n", view.checks.len());
-            (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
-        }
+    match view.not_ready() {
+        None => "ok
+"
+        .into_response(),
+        Some(why) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            why + "
+",
+        )
+            .into_response(),
     }
 }
 
