@@ -197,3 +197,25 @@ fn a_check_that_is_no_table_is_told_in_words_of_the_file() {
     assert!(found.iter().all(|fault| !fault.contains("struct")), "{found:?}");
     assert!(found[0].contains("a table"), "{found:?}");
 }
+
+#[test]
+fn another_certificate_in_the_same_file_is_another_check() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ca.pem");
+    let fingerprint = || {
+        let text = format!(
+            "[[check]]\nname = 'web'\nprobe.tcp = {{ address = 'a:1', tls = {{ ca = '{}' }} }}",
+            path.display()
+        );
+        plan(None, &[("a.toml", &text)]).expect("valid").checks[0].fingerprint
+    };
+    let write = || {
+        let made = rcgen::generate_simple_self_signed(["a".to_owned()]).expect("a certificate");
+        std::fs::write(&path, made.cert.pem()).expect("a file");
+    };
+    write();
+    let first = fingerprint();
+    assert_eq!(fingerprint(), first, "nothing has changed");
+    write();
+    assert_ne!(fingerprint(), first, "the file has another certificate");
+}

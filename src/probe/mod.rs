@@ -121,7 +121,7 @@ pub struct Found {
     pub unset: BTreeSet<String>,
     /// Why the check can't run with the values that the variables have, and is skipped.
     pub left_out: Option<String>,
-    /// A digest of every filled value, so that a reload sees a changed secret. It never leaves the process.
+    /// A digest of every filled value and of every file read, so that a reload sees a changed secret. It never leaves the process.
     pub values: u64,
 }
 
@@ -140,9 +140,8 @@ impl Build<'_> {
     pub fn secret(&mut self, key: &str, text: &Text) -> Option<SecretString> {
         match text.resolve(self.variables) {
             Ok(filled) => {
-                let mut hasher = DefaultHasher::new();
-                (self.found.values, key, filled.expose_secret()).hash(&mut hasher);
-                self.found.values = hasher.finish();
+                self.digest(key.as_bytes());
+                self.digest(filled.expose_secret().as_bytes());
                 Some(filled)
             }
             Err(missing) => {
@@ -164,6 +163,13 @@ impl Build<'_> {
     /// The filled text, where it is known not to be a secret.
     pub fn text(&mut self, key: &str, text: &Text) -> Option<String> {
         self.secret(key, text).map(|filled| filled.expose_secret().to_owned())
+    }
+
+    /// Makes the content of a file that was read part of what a reload compares: who has other content is another check.
+    pub fn digest(&mut self, content: &[u8]) {
+        let mut hasher = DefaultHasher::new();
+        (self.found.values, content).hash(&mut hasher);
+        self.found.values = hasher.finish();
     }
 
     /// Skips the check: its definition is right, but the values of its variables are for something else.

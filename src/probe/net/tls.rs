@@ -304,7 +304,10 @@ fn read(build: &mut Build<'_>, key: &str, text: &Text) -> Option<Vec<u8>> {
     let read =
         std::fs::File::open(path).and_then(|file| file.take(PEM_BYTES_MAX + 1).read_to_end(&mut content));
     match read {
-        Ok(length) if length as u64 <= PEM_BYTES_MAX => Some(content),
+        Ok(length) if length as u64 <= PEM_BYTES_MAX => {
+            build.digest(&content);
+            Some(content)
+        }
         Ok(_) => {
             build.fault(key, format!("`{}` has more than {PEM_BYTES_MAX} bytes", text.raw()));
             None
