@@ -4,6 +4,7 @@
 //! refused, and every answer is made from a view that is shared.
 
 mod health;
+mod scrape;
 mod server;
 pub mod token;
 
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 pub use axum::Router;
+use scrape::bounded;
 pub use server::{Server, bind};
 
 /// Scrapes at the same time; more are refused. Each holds one view and one piece of text.
@@ -55,12 +57,8 @@ async fn metrics(State(shared): State<Shared>, headers: HeaderMap) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     let format = Format::negotiate(accept);
     let exposition = Exposition::new(view, shared.eyes.own.render(), format);
-    let pieces = exposition.map(move |piece| {
-        let _held_until_the_last_piece = &place;
-        Ok::<_, std::convert::Infallible>(piece)
-    });
     let kind = [(header::CONTENT_TYPE, format.content_type())];
-    (kind, Body::from_stream(stream::iter(pieces))).into_response()
+    (kind, Body::from_stream(stream::iter(bounded(exposition, place)))).into_response()
 }
 
 /// The process and its loops.

@@ -6,6 +6,7 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use socket2::SockRef;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ const HEADER_BYTES_MAX: usize = 16 * 1024;
 const CONNECTION_AGE_MAX: Duration = Duration::from_mins(5);
 /// How long an answer may still take after that, and when the agent stops.
 const LAST_ANSWER: Duration = Duration::from_secs(5);
+/// How long the other side may leave unread what was sent. The system ends the connection then.
+const UNREAD_MAX: Duration = Duration::from_secs(10);
 /// When no file is left to accept with, trying at once again would only burn time.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -88,6 +91,8 @@ async fn serve(listener: TcpListener, router: Router, mut stopped: watch::Receiv
 
 async fn connection(stream: TcpStream, router: Router, mut stopped: watch::Receiver<bool>) {
     stream.set_nodelay(true).ok();
+    // Where the system refuses this, the connection's age still ends it.
+    SockRef::from(&stream).set_tcp_user_timeout(Some(UNREAD_MAX)).ok();
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
