@@ -107,15 +107,6 @@ pub struct HttpTable {
     pub listen: Option<Text>,
 }
 
-/// A whole file of checks, for the JSON Schema.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(title = "Atalaya: checks")]
-pub struct CheckFile {
-    #[serde(default)]
-    pub check: Vec<CheckTable>,
-}
-
 /// Both kinds of files in one, so that editors can use one schema for all.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -62,11 +62,6 @@ impl Variables {
     pub fn get(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(ExposeSecret::expose_secret).filter(|value| !value.is_empty())
     }
-
-    /// The names that are set.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.values.keys().map(String::as_str)
-    }
 }
 
 impl fmt::Debug for Variables {

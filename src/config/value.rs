@@ -185,11 +185,6 @@ impl Bound {
             None => number(value),
         }
     }
-
-    /// As written: `> 0.80`.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
 }
 
 /// At most four digits behind the point, and none that say nothing.

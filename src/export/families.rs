@@ -210,7 +210,7 @@ pub fn write_skipped(view: &View, out: &mut Writer) {
     out.family(
         "atalaya_check_skipped",
         Type::Gauge,
-        "1 for a check that is defined and does not run, because a variable is not set.",
+        "1 for a check that is defined and does not run: a variable is not set, or is for something else.",
     );
     for skipped in view.skipped.iter() {
         out.sample(

@@ -24,7 +24,7 @@ pub fn text(judged: &Judged) -> String {
         match item {
             Item::Ran(result) => checks(&mut families, &labels, result),
             Item::Skipped(_) => {
-                let help = "1 for a check that is defined and did not run, because a variable is not set.";
+                let help = "1 for a check that is defined and did not run: a variable is not set, or is for something else.";
                 add(&mut families, "atalaya_check_skipped", help, labels, 1.0);
             }
         }
