@@ -6,7 +6,11 @@
 //! | [`schedule`] | when each check is due; late and missed are facts |
 //! | [`probe`] | what can be looked at, one file or folder a kind |
 //! | [`outcome`] | what one run found |
-//! | [`judge`] | what the numbers mean |
+//! | [`judge`] | what the numbers mean: limits, objectives, budgets, burn rates |
+//! | [`fact`] | everything that alerts are concluded from, as it happened |
+//! | [`alert`] | the life of an alert: told once, and its end told once |
+//! | [`notify`] | channels, the outbox, the words |
+//! | [`store`] | what outlives the process: one embedded SQLite file |
 //! | [`record`] | what the runs add up to: counts, HDR windows |
 //! | [`view`] | everything at one moment, for whoever reads |
 //! | [`export`] | Prometheus' two text formats |
@@ -19,7 +23,7 @@
 //!
 //! What holds everywhere (`tests/it/tidy.rs` reads the sources and holds it):
 //!
-//! - `config`, `outcome`, `record`, `judge`, `export`, `schedule` and `view` do no I/O and read no clock: `now` is an
+//! - `config`, `outcome`, `fact`, `record`, `judge`, `alert`, `export`, `schedule` and `view` do no I/O and read no clock: `now` is an
 //!   argument. Doing is at the rim.
 //! - One loop (`app::pipeline`) owns the state; whoever reads gets a [`view::View`]. So nothing needs a lock,
 //!   and nothing in the way of checking waits for a disk, a scrape or a browser.
@@ -27,18 +31,22 @@
 //! - Time comes from [`clock`]; every queue has a bound; both by lint.
 //! - A secret is a type that can't be printed, and no text ever shows what fills a hole.
 
+pub mod alert;
 pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod export;
+pub mod fact;
 pub mod judge;
+pub mod notify;
 pub mod once;
 pub mod outcome;
 pub mod plain;
 pub mod probe;
 pub mod record;
 pub mod schedule;
+pub mod store;
 pub mod view;
 pub mod web;

@@ -1,13 +1,16 @@
 //! Text in, checked values out: `checks/*.toml` and `atalaya.toml` become a [`plan::Plan`], or all their faults at once.
 
+pub mod alerting;
 pub mod check;
 pub mod definition;
 pub mod fault;
 mod graph;
 pub mod plan;
 pub mod read;
+pub mod share;
 pub mod text;
 pub mod value;
+pub mod zone;
 
 #[cfg(test)]
 mod tests;

@@ -9,12 +9,12 @@ use super::token::Dialect;
 use super::{fault, sqlite};
 use crate::config::text::Text;
 use crate::config::value::Period;
+use crate::config::zone::Zone;
 use crate::outcome::{Fault, Outcome};
 use crate::probe::{Build, Context, Kind, MeasureInfo, Run, Running};
 use jiff::tz::TimeZone;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::Deserialize;
-use std::borrow::Cow;
 use std::time::Duration;
 
 /// Asks one question of a PostgreSQL or SQLite database; each column of the answer is a measure.
@@ -54,35 +54,6 @@ fn rows_max_default() -> u16 {
 
 /// Each row is as many series as it has measures; past this it is a report and not a check.
 const ROWS_MAX: u16 = 1_000;
-
-/// A time zone by its IANA name.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Zone(TimeZone);
-
-impl TryFrom<String> for Zone {
-    type Error = String;
-
-    fn try_from(name: String) -> Result<Zone, String> {
-        let zone = TimeZone::get(&name);
-        zone.map(Zone)
-            .map_err(|_| format!("`{name}` is not a time zone such as \"Europe/Berlin\" or \"UTC\""))
-    }
-}
-
-impl JsonSchema for Zone {
-    fn schema_name() -> Cow<'static, str> {
-        "Zone".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "examples": ["UTC", "America/Los_Angeles", "Europe/Berlin"] })
-    }
-}
 
 struct Question {
     address: Address,
