@@ -33,7 +33,7 @@ fn checks(number: usize, more: &str) -> Vec<Arc<Check>> {
         )
         .expect("a string");
     }
-    let files = Files { agent: None, checks: vec![Source::new("bench.toml", text)] };
+    let files = Files { agent: None, checks: vec![Source::new("bench.toml", text)], ..Files::default() };
     let none: [(String, String); 0] = [];
     let variables = Variables::new(none, |path| std::fs::read_to_string(path));
     load(&files, &variables, &Arc::new(Net::new().expect("a net"))).expect("valid").checks

@@ -4,6 +4,7 @@
 //! hand, so that a probe can't report trouble and be `ok` at the same time. The agent's own trouble is
 //! `unknown`: it says nothing about the target.
 
+use crate::fact::Counted;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
@@ -157,6 +158,8 @@ pub struct Outcome {
     pub measures: Vec<Measure>,
     /// Worth knowing and no fault: limited sight, what was left out.
     pub notes: Vec<String>,
+    /// What a counting query counted, part by part, each beginning where the one before ended.
+    pub counted: Vec<Counted>,
 }
 
 impl Outcome {

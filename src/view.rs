@@ -179,7 +179,8 @@ pub(crate) mod tests {
 
     /// What is known of the definitions, a minute after the start, when `book` told what happened to each.
     pub(crate) fn view(definitions: &str, book: impl Fn(&str, &mut Record)) -> View {
-        let files = Files { agent: None, checks: vec![Source::new("a.toml", definitions)] };
+        let files =
+            Files { agent: None, checks: vec![Source::new("a.toml", definitions)], ..Files::default() };
         let none: [(String, String); 0] = [];
         let variables = Variables::new(none, |_| Err(io::Error::from(io::ErrorKind::NotFound)));
         let plan = load(&files, &variables, &Arc::new(Net::new().expect("a net"))).expect("valid");

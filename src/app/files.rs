@@ -18,6 +18,8 @@ pub struct Origin {
     pub agent_required: bool,
     /// Files and folders of checks in place of those that `atalaya.toml` names.
     pub checks: Vec<PathBuf>,
+    /// Files and folders of objectives and channels in place of those that `atalaya.toml` names.
+    pub alerts: Option<Vec<PathBuf>>,
     /// Definitions that are part of the program, in place of all files.
     pub embedded: Option<Files>,
 }
@@ -55,20 +57,14 @@ impl Origin {
             }
         };
         let mut checks = Vec::new();
-        for path in self.check_paths(agent.as_ref()) {
+        for path in self.paths(agent.as_ref(), "checks", self.given_checks()) {
             match check_files(&path) {
-                Ok(files) => {
-                    for path in files {
-                        match read_file(&path) {
-                            Ok(source) => checks.push(source),
-                            Err(error) => unreadable.push(Unreadable { path, error }),
-                        }
-                    }
-                }
+                Ok(files) => read_all(files, &mut checks, &mut unreadable),
                 Err(error) => unreadable.push(Unreadable { path, error }),
             }
         }
-        if unreadable.is_empty() { Ok(Files { agent, checks }) } else { Err(unreadable) }
+        let alerts = self.alerts(agent.as_ref(), &mut unreadable);
+        if unreadable.is_empty() { Ok(Files { agent, checks, alerts }) } else { Err(unreadable) }
     }
 
     /// The files and folders to watch for changes.
@@ -77,17 +73,45 @@ impl Origin {
             return Vec::new();
         }
         let agent = read_file(&self.agent).ok();
-        let mut paths = self.check_paths(agent.as_ref());
+        let mut paths = self.paths(agent.as_ref(), "checks", self.given_checks());
+        paths.extend(self.paths(agent.as_ref(), "alerts", self.alerts.as_deref()));
         paths.push(self.agent.clone());
         paths
     }
 
-    fn check_paths(&self, agent: Option<&Source>) -> Vec<PathBuf> {
-        if !self.checks.is_empty() {
-            return self.checks.clone();
+    /// Objectives and channels. A folder that nobody named need not be there: one can watch and tell nobody.
+    fn alerts(&self, agent: Option<&Source>, unreadable: &mut Vec<Unreadable>) -> Vec<Source> {
+        let mut alerts = Vec::new();
+        let named = self.alerts.is_some() || plan::names_paths(agent, "alerts");
+        for path in self.paths(agent, "alerts", self.alerts.as_deref()) {
+            match check_files(&path) {
+                Ok(files) => read_all(files, &mut alerts, unreadable),
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !named => {}
+                Err(error) => unreadable.push(Unreadable { path, error }),
+            }
+        }
+        alerts
+    }
+
+    fn given_checks(&self) -> Option<&[PathBuf]> {
+        (!self.checks.is_empty()).then_some(&self.checks)
+    }
+
+    fn paths(&self, agent: Option<&Source>, key: &str, given: Option<&[PathBuf]>) -> Vec<PathBuf> {
+        if let Some(given) = given {
+            return given.to_vec();
         }
         let base = self.agent.parent().unwrap_or(Path::new(""));
-        plan::check_paths(agent).into_iter().map(|path| base.join(path)).collect()
+        plan::paths(agent, key).into_iter().map(|path| base.join(path)).collect()
+    }
+}
+
+fn read_all(files: Vec<PathBuf>, sources: &mut Vec<Source>, unreadable: &mut Vec<Unreadable>) {
+    for path in files {
+        match read_file(&path) {
+            Ok(source) => sources.push(source),
+            Err(error) => unreadable.push(Unreadable { path, error }),
+        }
     }
 }
 

@@ -80,6 +80,7 @@ async fn show(options: Options, signals: Signals) -> Result<(), u8> {
         agent: PathBuf::new(),
         agent_required: false,
         checks: Vec::new(),
+        alerts: None,
         embedded: Some(watch_list::files()),
     };
     let net = Arc::new(Net::new().map_err(fail)?);

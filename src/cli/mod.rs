@@ -56,6 +56,9 @@ struct Definitions {
     /// Files or folders of checks, in place of those that the agent's file names
     #[arg(long = "checks", value_name = "PATH", help_heading = "Definitions")]
     checks: Vec<PathBuf>,
+    /// Files or folders of objectives and channels, in place of those that the agent's file names; none with `--checks` alone
+    #[arg(long = "alerts", value_name = "PATH", help_heading = "Definitions")]
+    alerts: Vec<PathBuf>,
 }
 
 impl Definitions {
@@ -64,6 +67,12 @@ impl Definitions {
             agent: self.config.clone().unwrap_or_else(|| PathBuf::from("atalaya.toml")),
             agent_required: self.config.is_some(),
             checks: self.checks.clone(),
+            alerts: match (self.alerts.as_slice(), self.checks.as_slice()) {
+                // Other checks than those that the objectives are about.
+                ([], [_, ..]) => Some(Vec::new()),
+                ([], []) => None,
+                (alerts, _) => Some(alerts.to_vec()),
+            },
             embedded: None,
         }
     }

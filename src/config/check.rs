@@ -1,5 +1,7 @@
 //! One check: from its table to something that can run.
 
+use super::alerting::CheckAlert;
+use super::alerting::definition::{CheckAlertTable, Matters};
 use super::definition::{CheckTable, LimitTable, Missing};
 use super::fault::{Fault, Place, Source, did_you_mean};
 use super::read;
@@ -8,9 +10,10 @@ use super::value::Period;
 use crate::judge::limits::DURATION;
 use crate::outcome::Status;
 use crate::probe::net::Net;
-use crate::probe::{Build, Found, MeasureInfo, Run};
+use crate::probe::{Build, Found, MeasureInfo, Probe, Run};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::num::NonZeroU8;
 use std::sync::Arc;
 use std::time::Duration;
 use toml::Spanned;
@@ -37,6 +40,11 @@ pub struct Check {
     /// What its kind says about its measures.
     pub measures: &'static [MeasureInfo],
     pub limits: Vec<Limit>,
+    pub alert: CheckAlert,
+    /// Its kind and keys, as they stand in the file.
+    pub definition: Probe,
+    /// Its query counts from where it counted last.
+    pub counts: bool,
     pub place: Place,
     /// Equal for equal definitions with equal values: how a reload knows what is unchanged.
     pub fingerprint: u64,
@@ -132,9 +140,12 @@ impl Reader<'_> {
             kind: kind.name(),
             measures: kind.measures(),
             limits,
+            alert: check_alert(&raw.alert),
+            counts: kind.counts(),
             place,
             fingerprint: fingerprint ^ found.values,
             probe,
+            definition: raw.probe,
         }))
     }
 
@@ -216,7 +227,19 @@ impl Reader<'_> {
     }
 }
 
-fn why_skipped(found: &Found) -> String {
+/// What the table says, and the defaults for the rest.
+fn check_alert(table: &CheckAlertTable) -> CheckAlert {
+    let default = CheckAlert::default();
+    CheckAlert {
+        failed: table.failed.map_or(default.failed, Matters::severity),
+        degraded: table.degraded.map_or(default.degraded, Matters::severity),
+        attempts: table.attempts.map_or(default.attempts, NonZeroU8::get),
+        recoveries: table.recoveries.map_or(default.recoveries, NonZeroU8::get),
+        to: table.to.as_ref().map(|to| to.iter().map(|name| name.as_str().into()).collect()),
+    }
+}
+
+pub(super) fn why_skipped(found: &Found) -> String {
     if let Some(why) = found.left_out.as_ref().filter(|_| found.unset.is_empty()) {
         return why.clone();
     }
@@ -228,7 +251,7 @@ fn why_skipped(found: &Found) -> String {
 }
 
 /// `stuck-orders`  →  `Stuck orders`
-fn title_of(name: &str) -> String {
+pub(super) fn title_of(name: &str) -> String {
     let mut title = name.replace('-', " ");
     if let Some(first) = title.get_mut(..1) {
         first.make_ascii_uppercase();

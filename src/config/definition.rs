@@ -3,6 +3,9 @@
 //! These structs mirror the text and are where the JSON Schema comes from; what they say together is
 //! checked in [`super::plan`].
 
+use super::alerting::definition::{
+    AlertingTable, ChannelTable, CheckAlertTable, ContactTable, MaintenanceTable, SloTable,
+};
 use super::text::Text;
 use super::value::{Bound, Period};
 use crate::probe::Probe;
@@ -39,6 +42,9 @@ pub struct CheckTable {
     /// What the names of its measures begin with in metrics: `shop` gives `shop_pending_orders`.
     /// Default: `atalaya_<kind>`.
     pub metric_prefix: Option<String>,
+    /// When its trouble becomes an alert.
+    #[serde(default)]
+    pub alert: CheckAlertTable,
     /// What to do: one kind of probe and its keys.
     pub probe: Probe,
     /// Bounds on measures, by the measure's name.
@@ -82,10 +88,14 @@ pub enum Missing {
 pub struct AgentFile {
     /// Files and folders with checks, relative to this file. Default: `["checks"]`.
     pub checks: Option<Vec<String>>,
+    /// Files and folders with objectives, channels and contacts, relative to this file. Default: `["alerts"]`.
+    pub alerts: Option<Vec<String>>,
     #[serde(default)]
     pub agent: AgentTable,
     #[serde(default)]
     pub http: HttpTable,
+    #[serde(default)]
+    pub store: StoreTable,
 }
 
 /// How the agent runs.
@@ -105,9 +115,21 @@ pub struct AgentTable {
 pub struct HttpTable {
     /// `address:port`. Default: `127.0.0.1:9760`.
     pub listen: Option<Text>,
+    /// What `atalaya ack` and `atalaya silence` present. Default: made anew at each start, and kept in a file beside
+    /// the store that only this user can read.
+    pub token: Option<Text>,
 }
 
-/// Both kinds of files in one, so that editors can use one schema for all.
+/// What outlives the process.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StoreTable {
+    /// One file (SQLite), relative to this file. Default: `atalaya.db`, in the state directory that systemd names or
+    /// else beside this file.
+    pub path: Option<Text>,
+}
+
+/// All kinds of files in one, so that editors can use one schema for all.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "Atalaya: definitions")]
@@ -115,10 +137,28 @@ pub struct AnyFile {
     /// The watch list.
     #[serde(default)]
     pub check: Vec<CheckTable>,
+    /// What is promised.
+    #[serde(default)]
+    pub slo: Vec<SloTable>,
+    /// Ways to people and systems.
+    #[serde(default)]
+    pub channel: Vec<ChannelTable>,
+    /// Who can be told.
+    #[serde(default)]
+    pub contact: Vec<ContactTable>,
+    /// When failure is expected.
+    #[serde(default)]
+    pub maintenance: Vec<MaintenanceTable>,
+    #[serde(default)]
+    pub alerting: AlertingTable,
     /// Files and folders with checks, relative to this file. Default: `["checks"]`.
     pub checks: Option<Vec<String>>,
+    /// Files and folders with objectives, channels and contacts, relative to this file. Default: `["alerts"]`.
+    pub alerts: Option<Vec<String>>,
     #[serde(default)]
     pub agent: AgentTable,
     #[serde(default)]
     pub http: HttpTable,
+    #[serde(default)]
+    pub store: StoreTable,
 }

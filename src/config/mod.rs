@@ -15,6 +15,7 @@ pub mod zone;
 #[cfg(test)]
 mod tests;
 
+pub use alerting::Alerting;
 pub use check::{Check, Limit, Skipped};
 pub use fault::{Fault, Place, Source};
 pub use plan::{Agent, Files, Plan, load};

@@ -1,12 +1,14 @@
 //! From tables to a plan that can't be wrong: one pure pass over all files, which returns all faults.
 
+use super::alerting::{self, Alerting};
 use super::check::{Check, Reader, Skipped};
 use super::definition::{AgentFile, CheckTable};
 use super::fault::{Fault, Place, Source};
-use super::text::Variables;
+use super::text::{Text, Variables};
 use super::value::Period;
 use super::{graph, read};
 use crate::probe::net::Net;
+use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -26,6 +28,8 @@ pub struct Files {
     /// `atalaya.toml`, where there is one.
     pub agent: Option<Source>,
     pub checks: Vec<Source>,
+    /// Objectives, channels, contacts, maintenance.
+    pub alerts: Vec<Source>,
 }
 
 /// What is to be done, checked.
@@ -35,6 +39,7 @@ pub struct Plan {
     /// In the order of the files.
     pub checks: Vec<Arc<Check>>,
     pub skipped: Vec<Skipped>,
+    pub alerting: Arc<Alerting>,
 }
 
 /// How the agent runs.
@@ -43,18 +48,37 @@ pub struct Agent {
     pub listen: SocketAddr,
     pub runs_max: Option<u32>,
     pub grace: Duration,
+    /// What writing over HTTP takes; none: made anew at each start.
+    pub token: Option<Token>,
+    /// The file of the store as it is written, where it is.
+    pub store: Option<String>,
 }
+
+/// A secret that can be compared with another of the definitions, and with nothing else.
+#[derive(Debug, Clone)]
+pub struct Token(pub SecretString);
+
+impl PartialEq for Token {
+    fn eq(&self, other: &Token) -> bool {
+        self.0.expose_secret() == other.0.expose_secret()
+    }
+}
+
+impl Eq for Token {}
 
 /// Reads everything. Faults come in the order of the files.
 pub fn load(files: &Files, variables: &Variables, net: &Arc<Net>) -> Result<Plan, Vec<Fault>> {
     let mut faults = Vec::new();
     let agent = agent(files.agent.as_ref(), variables, &mut faults);
-    let mut plan = Plan { agent, checks: Vec::new(), skipped: Vec::new() };
+    let mut plan = Plan { agent, checks: Vec::new(), skipped: Vec::new(), alerting: Arc::default() };
     let mut names = BTreeMap::new();
     let mut needs = Vec::new();
     for source in &files.checks {
         for table in tables(source, &mut faults) {
-            let Some(name) = take_name(source, &table, &mut names, &mut faults) else { continue };
+            let Some(name) = take_name(source, &table, "check", &mut names, &mut faults) else {
+                read::read::<CheckTable>(source, &table, &mut faults);
+                continue;
+            };
             if let Some(raw) = read::read::<CheckTable>(source, &table, &mut faults) {
                 let at = |key: &str| source.place(read::offset_of(&table, key));
                 needs.push(graph::Node { name, needs: raw.needs.clone(), place: at("needs") });
@@ -67,6 +91,16 @@ pub fn load(files: &Files, variables: &Variables, net: &Arc<Net>) -> Result<Plan
             }
         }
     }
+    let reader = alerting::read::Reader {
+        variables,
+        net,
+        checks: &plan.checks,
+        skipped: &plan.skipped,
+        check_names: names.keys().map(String::as_str).collect(),
+        faults: &mut faults,
+    };
+    let alerting = reader.read(&files.alerts);
+    plan.alerting = Arc::new(alerting);
     faults.extend(graph::faults(&needs, names.keys().map(String::as_str)));
     if faults.is_empty() {
         Ok(plan)
@@ -91,7 +125,7 @@ fn agent(source: Option<&Source>, variables: &Variables, faults: &mut Vec<Fault>
     let listen = match (&file.http.listen, listen_at) {
         (Some(text), Some(place)) => {
             let filled = text.resolve(variables).ok();
-            let parsed = filled.and_then(|text| secrecy::ExposeSecret::expose_secret(&text).parse().ok());
+            let parsed = filled.and_then(|text| text.expose_secret().parse().ok());
             parsed.unwrap_or_else(|| {
                 let hint = Some(format!("write it as \"{LISTEN}\"; a variable in it must be set"));
                 let text = format!("`listen` is no address and port: `{}`", text.raw());
@@ -102,19 +136,30 @@ fn agent(source: Option<&Source>, variables: &Variables, faults: &mut Vec<Fault>
         _ => default,
     };
     let runs_max = file.agent.runs_max.map(NonZeroU32::get);
-    Agent { listen, runs_max, grace: file.agent.grace.map_or(GRACE, Period::get) }
+    let filled = |text: &Option<Text>| {
+        text.as_ref()?.resolve(variables).ok().filter(|text| !text.expose_secret().is_empty())
+    };
+    let token = filled(&file.http.token).map(Token);
+    let store = filled(&file.store.path).map(|path| path.expose_secret().to_owned());
+    Agent { listen, runs_max, grace: file.agent.grace.map_or(GRACE, Period::get), token, store }
 }
 
-/// The files and folders with checks that `atalaya.toml` names. They are taken as they stand, whatever else is wrong
-/// with the file; where its syntax is, or where `checks` is no list of texts, there are none: [`load`] tells the
+/// The files and folders that `atalaya.toml` names under `checks` or `alerts`. They are taken as they stand, whatever else is wrong
+/// with the file; where its syntax is, or where the value is no list of texts, there are none: [`load`] tells the
 /// faults, and no missing folder that nobody named hides them.
-pub fn check_paths(agent: Option<&Source>) -> Vec<String> {
-    let default = vec!["checks".to_owned()];
+pub fn paths(agent: Option<&Source>, key: &str) -> Vec<String> {
+    let default = vec![key.to_owned()];
     let Some(source) = agent else { return default };
     let Some(table) = read::parse(source, &mut Vec::new()) else { return Vec::new() };
-    let Some(checks) = table.get_ref().get("checks") else { return default };
+    let Some(checks) = table.get_ref().get(key) else { return default };
     let texts = checks.get_ref().as_array().into_iter().flatten();
     texts.filter_map(|path| path.get_ref().as_str().map(str::to_owned)).collect()
+}
+
+/// Whether `atalaya.toml` names paths under this key.
+pub fn names_paths(agent: Option<&Source>, key: &str) -> bool {
+    let table = agent.and_then(|source| read::parse(source, &mut Vec::new()));
+    table.is_some_and(|table| table.get_ref().contains_key(key))
 }
 
 /// The `[[check]]` tables of a file.
@@ -138,18 +183,16 @@ fn tables<'i>(source: &'i Source, faults: &mut Vec<Fault>) -> Vec<Spanned<DeValu
     tables
 }
 
-/// The name of a check, well-formed and not taken. A check without one is read all the same, for its other faults.
-fn take_name(
+/// The name of a check or of something else, well-formed and not taken.
+pub(super) fn take_name(
     source: &Source,
     table: &Spanned<DeValue<'_>>,
+    what: &str,
     names: &mut BTreeMap<String, Place>,
     faults: &mut Vec<Fault>,
 ) -> Option<String> {
     let offset = read::offset_of(table, "name");
-    let Some(name) = table.get_ref().get("name").and_then(|name| name.get_ref().as_str()) else {
-        read::read::<CheckTable>(source, table, faults);
-        return None;
-    };
+    let name = table.get_ref().get("name").and_then(|name| name.get_ref().as_str())?;
     let well_formed = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
         && name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
         && name.len() <= NAME_LENGTH_MAX;
@@ -161,7 +204,7 @@ fn take_name(
     }
     let place = source.place(offset);
     if let Some(first) = names.get(name) {
-        faults.push(source.fault(offset, format!("the name `{name}` is taken by the check at {first}")));
+        faults.push(source.fault(offset, format!("the name `{name}` is taken by the {what} at {first}")));
     } else {
         names.insert(name.to_owned(), place);
     }

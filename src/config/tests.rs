@@ -10,6 +10,7 @@ fn plan(agent: Option<&str>, checks: &[(&str, &str)]) -> Result<Plan, Vec<String
     let files = Files {
         agent: agent.map(|text| Source::new("atalaya.toml", text)),
         checks: checks.iter().map(|(file, text)| Source::new(file, *text)).collect(),
+        alerts: Vec::new(),
     };
     let variables = Variables::new([("HOST", "127.0.0.1"), ("SECRET", "marked-secret")], |_| {
         Err(io::Error::from(io::ErrorKind::NotFound))
@@ -133,7 +134,7 @@ fn all_files_are_read_whatever_is_wrong_in_one() {
     );
     let expected = [
         "a.toml:2:8: extra `=`, expected nothing",
-        "atalaya.toml:3:2: unknown key `agnt`; allowed are `checks`, `agent`, `http`\n  hint: did you mean `agent`?",
+        "atalaya.toml:3:2: unknown key `agnt`; allowed are `checks`, `alerts`, `agent`, `http`, `store`\n  hint: did you mean `agent`?",
         "b.toml:1:2: `check` must be a list of tables\n  hint: write `[[check]]` with two brackets",
         "c.toml:1:1: unknown key `checks`; a file of checks holds only `[[check]]` tables",
         "d.toml:4:15: unknown key `adress`; allowed are `address`, `tls`, `send`, `expect`\n  hint: did you mean `address`?",
@@ -183,8 +184,8 @@ fn an_agent_without_room_for_a_run_is_refused() {
 
 #[test]
 fn what_the_agents_file_names_is_read_whatever_else_is_wrong_with_it() {
-    let paths = |text: &str| super::plan::check_paths(Some(&Source::new("atalaya.toml", text)));
-    assert_eq!(super::plan::check_paths(None), ["checks"]);
+    let paths = |text: &str| super::plan::paths(Some(&Source::new("atalaya.toml", text)), "checks");
+    assert_eq!(super::plan::paths(None, "checks"), ["checks"]);
     assert_eq!(paths(""), ["checks"]);
     assert_eq!(paths("checks = ['here', 'there']\n[agnt]\n[agent]\nruns_max = 'x'"), ["here", "there"]);
     assert_eq!(paths("checks = ['here'\nx = = 1"), [""; 0]);

@@ -3,7 +3,7 @@
 use crate::config::{Files, Source};
 
 /// Every file of `checks/`; a test demands that none is missing.
-pub const CHECKS: [(&str, &str); 13] = [
+pub const CHECKS: [(&str, &str); 14] = [
     ("checks/cache.toml", include_str!("../../checks/cache.toml")),
     ("checks/catalog.toml", include_str!("../../checks/catalog.toml")),
     ("checks/catering.toml", include_str!("../../checks/catering.toml")),
@@ -13,6 +13,7 @@ pub const CHECKS: [(&str, &str); 13] = [
     ("checks/network.toml", include_str!("../../checks/network.toml")),
     ("checks/orders.toml", include_str!("../../checks/orders.toml")),
     ("checks/payments.toml", include_str!("../../checks/payments.toml")),
+    ("checks/promises.toml", include_str!("../../checks/promises.toml")),
     ("checks/rate-limiting.toml", include_str!("../../checks/rate-limiting.toml")),
     ("checks/sales.toml", include_str!("../../checks/sales.toml")),
     ("checks/site.toml", include_str!("../../checks/site.toml")),
@@ -21,5 +22,9 @@ pub const CHECKS: [(&str, &str); 13] = [
 
 /// As if they had been read from the disk.
 pub fn files() -> Files {
-    Files { agent: None, checks: CHECKS.iter().map(|(file, text)| Source::new(file, *text)).collect() }
+    Files {
+        agent: None,
+        checks: CHECKS.iter().map(|(file, text)| Source::new(file, *text)).collect(),
+        ..Files::default()
+    }
 }

@@ -1,6 +1,7 @@
 //! Reports for the tests of the formats.
 
 use super::{CheckResult, Report};
+use crate::config::alerting::CheckAlert;
 use crate::config::{Check, Place, Skipped};
 use crate::outcome::{Class, Fault, Outcome, Phase};
 use crate::probe::{Context, Run, Running};
@@ -102,6 +103,9 @@ fn check(name: &str, place: Place) -> Check {
         kind: "tcp",
         measures: &[],
         limits: Vec::new(),
+        alert: CheckAlert::default(),
+        definition: toml::from_str("tcp = { address = '127.0.0.1:1' }").expect("a probe"),
+        counts: false,
         place,
         fingerprint: 0,
         probe: Box::new(Nothing),

@@ -90,6 +90,11 @@ pub trait Kind: Send + Sync {
         self.measures().iter().any(|info| info.name == measure)
     }
 
+    /// Whether its runs count what happened since the last one, part by part.
+    fn counts(&self) -> bool {
+        false
+    }
+
     /// Fills holes and checks what only makes sense together. `None` where a fault or a missing
     /// variable was reported to `build`.
     fn build(&self, build: &mut Build<'_>) -> Option<Box<dyn Run>>;
@@ -196,7 +201,18 @@ pub struct Context {
     pub deadline: Instant,
     /// How long the whole run may take.
     pub timeout: Duration,
+    /// For a check that counts from where it counted last.
+    pub counted: Counted,
     trace: Mutex<Trace>,
+}
+
+/// Up to where a check has counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// Nobody keeps it: one look at a sliding window.
+    Never,
+    /// The next run goes on from there; `None` where it is the first.
+    UpTo(Option<Timestamp>),
 }
 
 #[derive(Default)]
@@ -207,7 +223,13 @@ struct Trace {
 
 impl Context {
     pub fn new(now: Timestamp, timeout: Duration) -> Context {
-        Context { now, deadline: clock::instant() + timeout, timeout, trace: Mutex::new(Trace::default()) }
+        Context {
+            now,
+            deadline: clock::instant() + timeout,
+            timeout,
+            counted: Counted::Never,
+            trace: Mutex::new(Trace::default()),
+        }
     }
 
     /// Ends the phase before and begins this one. Names: `resolve`, `connect`, `tls`, `auth`, `send`,
@@ -259,8 +281,13 @@ pub struct Look {
 
 /// Runs a probe once, with `timeout` as its deadline.
 pub async fn look(probe: &dyn Run, now: Timestamp, timeout: Duration) -> Look {
+    look_on(probe, now, timeout, Counted::Never).await
+}
+
+/// As [`look`], for a check whose counting goes on.
+pub async fn look_on(probe: &dyn Run, now: Timestamp, timeout: Duration, counted: Counted) -> Look {
     let begun = clock::instant();
-    let cx = Context::new(now, timeout);
+    let cx = Context { counted, ..Context::new(now, timeout) };
     let running = AssertUnwindSafe(probe.run(&cx)).catch_unwind();
     let outcome = match tokio::time::timeout_at(cx.deadline, running).await {
         Ok(Ok(outcome)) => outcome,

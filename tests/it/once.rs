@@ -56,7 +56,8 @@ probe.tcp = { address = "${MAIL_ADDRESS}" }
 "#;
 
 async fn report(only: Option<&[&str]>) -> Report {
-    let files = Files { agent: None, checks: vec![Source::new("checks/a:b,c%.toml", CHECKS)] };
+    let files =
+        Files { agent: None, checks: vec![Source::new("checks/a:b,c%.toml", CHECKS)], ..Files::default() };
     let net = Arc::new(Net::new().expect("a network"));
     let variables = Variables::new([("PATH", "/usr/bin:/bin")], |path| std::fs::read_to_string(path));
     let plan = config::load(&files, &variables, &net).expect("sound definitions");

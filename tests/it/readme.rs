@@ -19,7 +19,7 @@ fn blocks(language: &str) -> Vec<&'static str> {
 async fn its_definitions_load() {
     let sources =
         blocks("toml").into_iter().zip(1..).map(|(text, n)| Source::new(&format!("README-{n}.toml"), text));
-    let files = Files { agent: None, checks: sources.collect() };
+    let files = Files { agent: None, checks: sources.collect(), ..Files::default() };
     assert_eq!(files.checks.len(), 2);
     let pairs = [
         ("NEXT_PUBLIC_APP_URL", "https://shop.example"),

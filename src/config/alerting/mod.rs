@@ -1,13 +1,17 @@
 //! What is promised, who is told and how: `alerts/*.toml`, checked.
 
 pub mod definition;
+mod promise;
+pub(super) mod read;
+#[cfg(test)]
+mod tests;
 
 use crate::alert::Severity;
 use crate::config::Place;
 use crate::config::value::Bound;
-use crate::fact::Matcher;
 use crate::notify::Deliver;
 use jiff::tz::TimeZone;
+use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -24,6 +28,8 @@ pub struct Alerting {
     pub channels: BTreeMap<Arc<str>, Arc<ChannelPlan>>,
     pub maintenance: Vec<Maintenance>,
     pub policy: Policy,
+    /// The address of an outside dead man's switch.
+    pub dead_mans_switch: Option<SecretString>,
     /// Objectives and channels that are defined and can't work now.
     pub skipped: Vec<LeftOut>,
 }
@@ -219,6 +225,3 @@ pub struct LeftOut {
     /// `variable SMTP_HOST is not set`
     pub why: String,
 }
-
-/// What a silence or a maintenance is about.
-pub type Matchers = Vec<Matcher>;

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use std::time::Duration;
 
 fn moment(now: &str) -> Moment {
-    Moment { now: now.parse().expect("a time"), window: Duration::from_mins(1), zone: TimeZone::UTC }
+    let now = now.parse().expect("a time");
+    Moment { now, to: now, window: Duration::from_mins(1), zone: TimeZone::UTC }
 }
 
 /// A piece of SQL and what becomes of it; `None` for what stays as it is.

@@ -3,6 +3,7 @@
 use super::address::{Address, Server};
 use super::answer::{Empty, Label, Reading};
 use super::cell::Table;
+use super::counting::Counting;
 use super::session::Session;
 use super::template::{self, Moment, Template};
 use super::token::Dialect;
@@ -10,11 +11,16 @@ use super::{fault, sqlite};
 use crate::config::text::Text;
 use crate::config::value::Period;
 use crate::config::zone::Zone;
+use crate::fact;
 use crate::outcome::{Fault, Outcome};
-use crate::probe::{Build, Context, Kind, MeasureInfo, Run, Running};
+use crate::probe::{Build, Context, Counted, Kind, MeasureInfo, Run, Running};
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Asks one question of a PostgreSQL or SQLite database; each column of the answer is a measure.
@@ -42,8 +48,14 @@ pub struct Sql {
     /// What no row, or a row of nothing but null, means.
     #[serde(default)]
     empty: Empty,
-    /// How far before `$to` the time `$from` is; as long as from one run to the next unless given.
+    /// Counts over a window that slides: how far before `$to` the time `$from` is. Without it a running agent counts
+    /// every event once: each run goes on where the one before ended, also after a time in which nobody counted.
     window: Option<Period>,
+    /// How long after it happened an event may still change. It is counted, and booked, that much later: what changes
+    /// in the meantime is seen, and nothing is counted before its end is known. Only where runs go on.
+    settle: Option<Period>,
+    /// How far back the very first run goes. Only where runs go on; as long as from one run to the next unless given.
+    backfill: Option<Period>,
     /// Where hours and days begin: an IANA name such as `America/Los_Angeles`. UTC unless given.
     time_zone: Option<Zone>,
 }
@@ -63,6 +75,15 @@ struct Question {
     empty: Empty,
     window: Duration,
     zone: TimeZone,
+    /// How the query is asked when its runs go on where the one before ended.
+    counting: Option<Rhythm>,
+}
+
+#[derive(Clone, Copy)]
+struct Rhythm {
+    every: Duration,
+    settle: Duration,
+    backfill: Duration,
 }
 
 impl Kind for Sql {
@@ -76,6 +97,13 @@ impl Kind for Sql {
 
     fn may_yield(&self, measure: &str) -> bool {
         template::names(self.query.raw(), measure) && !self.labels.iter().any(|label| label.is(measure))
+    }
+
+    fn counts(&self) -> bool {
+        let template = Template::parse(self.query.raw(), Dialect::Postgres);
+        self.window.is_none()
+            && self.labels.is_empty()
+            && template.is_ok_and(|template| template.has_window())
     }
 
     fn build(&self, build: &mut Build<'_>) -> Option<Box<dyn Run>> {
@@ -110,6 +138,11 @@ impl Kind for Sql {
             empty: self.empty,
             window: self.window.map_or(build.every, Period::get),
             zone: self.time_zone.as_ref().map_or(TimeZone::UTC, |zone| zone.0.clone()),
+            counting: self.counts().then(|| Rhythm {
+                every: build.every,
+                settle: self.settle.map_or(Duration::ZERO, Period::get),
+                backfill: self.backfill.map_or(build.every, Period::get),
+            }),
         }))
     }
 }
@@ -127,7 +160,12 @@ impl Sql {
                 "the query has no `$start_of_day` and no `$start_of_hour`, so a time zone has no effect";
             build.fault("time_zone", text);
         }
-        (!window && !zone && (1..=ROWS_MAX).contains(&self.rows_max)).then_some(())
+        let going_on = (self.settle.is_some() || self.backfill.is_some()) && !self.counts();
+        if going_on {
+            let key = if self.settle.is_some() { "settle" } else { "backfill" };
+            build.fault(key, "only a query with `$from` and `$to`, and without `window` and `labels`, goes on from run to run");
+        }
+        (!window && !zone && !going_on && (1..=ROWS_MAX).contains(&self.rows_max)).then_some(())
     }
 }
 
@@ -144,7 +182,74 @@ impl Run for Question {
 
 impl Question {
     async fn ask(&self, cx: &Context) -> Result<Outcome, Fault> {
-        let moment = Moment { now: cx.now, window: self.window, zone: self.zone.clone() };
+        let mut open = match &self.address {
+            Address::Postgres(server) => Open::Postgres(server, Session::open(server, cx).await?),
+            Address::Sqlite(path) => Open::Sqlite(path),
+        };
+        let outcome = match (self.counting, cx.counted) {
+            (Some(rhythm), Counted::UpTo(cursor)) => self.go_on(cx, &mut open, rhythm, cursor).await,
+            _ => self.ask_once(cx, &mut open, cx.now, self.window).await,
+        };
+        // After an error the connection is as good as before: the transaction ended with the message.
+        if let Open::Postgres(_, session) = open {
+            session.close().await;
+        }
+        outcome
+    }
+
+    /// Asks about each part of time since the last run, the oldest first. What was counted is kept when a later part
+    /// fails, and when half of the time is over the rest is for the next run.
+    async fn go_on(
+        &self,
+        cx: &Context,
+        open: &mut Open<'_>,
+        rhythm: Rhythm,
+        cursor: Option<Timestamp>,
+    ) -> Result<Outcome, Fault> {
+        let Rhythm { every, settle, backfill } = rhythm;
+        let settle = SignedDuration::try_from(settle).unwrap_or(SignedDuration::MAX);
+        let parts = Counting { now: cx.now, cursor, every, backfill }.parts();
+        let mut all = Outcome::ok();
+        let mut sums: BTreeMap<Arc<str>, f64> = BTreeMap::new();
+        for (from, to) in parts {
+            if !all.counted.is_empty() && cx.remaining() < cx.timeout / 2 {
+                break;
+            }
+            let window = Duration::try_from(to.duration_since(from)).unwrap_or_default();
+            let settled = to.saturating_sub(settle).unwrap_or(Timestamp::MIN);
+            let part = match self.ask_once(cx, open, settled, window).await {
+                Ok(part) if part.faults.is_empty() => part,
+                Ok(part) => {
+                    all.faults = part.faults;
+                    break;
+                }
+                Err(fault) => {
+                    all.fault(fault);
+                    break;
+                }
+            };
+            let values: BTreeMap<Arc<str>, f64> =
+                part.measures.iter().map(|measure| (Arc::from(&*measure.name), measure.value)).collect();
+            for (name, value) in &values {
+                *sums.entry(name.clone()).or_default() += value;
+            }
+            all.notes = part.notes;
+            all.counted.push(fact::Counted { from, to, values });
+        }
+        for (name, value) in sums {
+            all.measure(name.to_string(), value);
+        }
+        Ok(all)
+    }
+
+    async fn ask_once(
+        &self,
+        cx: &Context,
+        open: &mut Open<'_>,
+        to: Timestamp,
+        window: Duration,
+    ) -> Result<Outcome, Fault> {
+        let moment = Moment { now: cx.now, to, window, zone: self.zone.clone() };
         let sql = self.template.fill(&moment);
         let mut reading = Reading {
             labels: &self.labels,
@@ -153,9 +258,11 @@ impl Question {
             dialect: Dialect::Postgres,
             now: cx.now,
         };
-        let table = match &self.address {
-            Address::Postgres(server) => ask_postgres(server, cx, &sql, reading.rows_fetched()).await?,
-            Address::Sqlite(path) => {
+        let table = match open {
+            Open::Postgres(server, session) => {
+                ask_postgres(server, session, cx, &sql, reading.rows_fetched()).await?
+            }
+            Open::Sqlite(path) => {
                 reading.dialect = Dialect::Sqlite;
                 sqlite::read(path, cx, sql, reading.rows_fetched()).await?
             }
@@ -164,10 +271,21 @@ impl Question {
     }
 }
 
+/// Where the question is asked.
+enum Open<'a> {
+    Postgres(&'a Server, Session),
+    Sqlite(&'a Path),
+}
+
 /// Through a cursor, so that a query with too many rows costs the server no more than those that are looked at, and
 /// nothing but a query that reads can stand there. It is planned for all rows, as it would be without one.
-async fn ask_postgres(server: &Server, cx: &Context, sql: &str, rows_max: usize) -> Result<Table, Fault> {
-    let mut session = Session::open(server, cx).await?;
+async fn ask_postgres(
+    server: &Server,
+    session: &mut Session,
+    cx: &Context,
+    sql: &str,
+    rows_max: usize,
+) -> Result<Table, Fault> {
     cx.phase("query");
     let statements = format!(
         "set local cursor_tuple_fraction = 1;\ndeclare atalaya_check no scroll cursor for\n{sql}\n;\n\
@@ -176,7 +294,5 @@ async fn ask_postgres(server: &Server, cx: &Context, sql: &str, rows_max: usize)
     );
     let tables = session.read(cx, server.schema.as_deref(), &statements, rows_max).await;
     cx.phase_end();
-    // After an error the connection is as good as before: the transaction ended with the message.
-    session.close().await;
     tables.map(|mut tables| tables.pop().unwrap_or_default()).map_err(|error| fault::asking(&error))
 }

@@ -39,6 +39,8 @@ enum Time {
 pub struct Moment {
     /// The run's time, which is `$now` and, until a cursor is kept, `$to`.
     pub now: Timestamp,
+    /// `$to`.
+    pub to: Timestamp,
     /// How far before `$to` the time `$from` is.
     pub window: Duration,
     /// Where days and hours begin.
@@ -211,14 +213,15 @@ fn time(name: &str) -> Result<Time, Wrong> {
 
 impl Time {
     fn at(self, moment: &Moment) -> Timestamp {
-        let before = |by: Duration| {
+        let before = |at: Timestamp, by: Duration| {
             let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
-            moment.now.saturating_sub(by).unwrap_or(Timestamp::MIN)
+            at.saturating_sub(by).unwrap_or(Timestamp::MIN)
         };
         match self {
-            Time::Now | Time::To => moment.now,
-            Time::Ago(by) => before(by),
-            Time::From => before(moment.window),
+            Time::Now => moment.now,
+            Time::To => moment.to,
+            Time::Ago(by) => before(moment.now, by),
+            Time::From => before(moment.to, moment.window),
             Time::StartOfHour => {
                 start(moment, |local| local.round(ZonedRound::new().smallest(Unit::Hour).mode(TRUNCATE)))
             }
@@ -245,7 +248,8 @@ mod tests {
 
     fn moment(now: &str, zone: &str) -> Moment {
         let zone = TimeZone::get(zone).expect("a zone");
-        Moment { now: now.parse().expect("a time"), window: Duration::from_mins(1), zone }
+        let now = now.parse().expect("a time");
+        Moment { now, to: now, window: Duration::from_mins(1), zone }
     }
 
     fn check(sql: &str, expected: &str) {

@@ -229,7 +229,10 @@ fn a_mistyped_definition_is_explained_and_never_breaks_the_loader() {
     let given = (0..checks.len(), 0..checks.len(), mutate::changes(5), values());
     let run = TestRunner::new(cases(1500)).run(&given, |(first, second, changes, values)| {
         let text = mutate::text(&format!("{}{}", checks[first], checks[second]), &changes, NASTY);
-        loader.check(&Files { agent: None, checks: vec![Source::new("checks/a.toml", text)] }, &values)
+        loader.check(
+            &Files { agent: None, checks: vec![Source::new("checks/a.toml", text)], ..Files::default() },
+            &values,
+        )
     });
     run.unwrap_or_else(|error| panic!("{error}"));
 }
@@ -245,7 +248,10 @@ fn a_mistyped_file_of_the_agent_is_explained() {
     let given = (mutate::changes(4), values());
     let run = TestRunner::new(cases(400)).run(&given, |(changes, values)| {
         let text = mutate::text(AGENT, &changes, NASTY);
-        loader.check(&Files { agent: Some(Source::new("atalaya.toml", text)), checks: Vec::new() }, &values)
+        loader.check(
+            &Files { agent: Some(Source::new("atalaya.toml", text)), checks: Vec::new(), ..Files::default() },
+            &values,
+        )
     });
     run.unwrap_or_else(|error| panic!("{error}"));
 }
@@ -261,7 +267,7 @@ fn noise_is_no_definition_and_does_no_harm() {
     let given = prop::collection::vec(piece, 0..30);
     let run = TestRunner::new(cases(600)).run(&given, |pieces| {
         let checks = vec![Source::new("noise.toml", pieces.join(" "))];
-        loader.check(&Files { agent: None, checks }, &[SECRET])
+        loader.check(&Files { agent: None, checks, ..Files::default() }, &[SECRET])
     });
     run.unwrap_or_else(|error| panic!("{error}"));
 }

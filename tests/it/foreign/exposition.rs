@@ -145,7 +145,8 @@ fn defined(case: &Case, net: &Arc<Net>) -> Vec<Arc<Check>> {
         toml::Value::Table(table)
     });
     let file = toml::Table::from_iter([("check".to_owned(), toml::Value::Array(tables.collect()))]);
-    let files = Files { agent: None, checks: vec![Source::new("checks.toml", file.to_string())] };
+    let files =
+        Files { agent: None, checks: vec![Source::new("checks.toml", file.to_string())], ..Files::default() };
     let none: [(String, String); 0] = [];
     let variables = Variables::new(none, |path| std::fs::read_to_string(path));
     load(&files, &variables, net).unwrap_or_else(|faults| panic!("{faults:?}\n{file}")).checks

@@ -170,6 +170,6 @@ pub fn shipped<'a>(kinds: &[&str], variables: impl IntoIterator<Item = (&'a str,
     }
     let variables = Variables::new(variables, |path| std::fs::read_to_string(path));
     let net = Arc::new(Net::new().expect("a network"));
-    let plan = config::load(&Files { agent: None, checks: files }, &variables, &net);
+    let plan = config::load(&Files { agent: None, checks: files, ..Files::default() }, &variables, &net);
     plan.unwrap_or_else(|faults| panic!("{faults:#?}"))
 }
