@@ -28,6 +28,8 @@ pub struct Standing {
     pub conditions: Vec<Condition>,
     /// What a baseline is compared with.
     pub baseline: Option<Baseline>,
+    /// What could not be counted, and why: a column that is missing, a count that is negative. The last few.
+    pub notes: Vec<String>,
 }
 
 /// One window.
@@ -75,7 +77,7 @@ pub struct Condition {
     pub name: &'static str,
     pub severity: Severity,
     pub verdict: Verdict,
-    /// `payments fail 25 times as fast as the promise allows`
+    /// `25 times as many payments fail as the promise allows`. Of an unknown one why it is unknown; of a healthy one empty.
     pub summary: String,
     /// `3 of the last 3 payments failed; under a 98 % promise that happens by chance once in 125,000`
     pub evidence: Vec<String>,

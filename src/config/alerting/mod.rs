@@ -46,6 +46,8 @@ pub struct Objective {
     /// Whole days.
     pub window: Duration,
     pub indicator: Indicator,
+    /// How often each of its checks runs: what a run found holds until the next one is due.
+    pub every: BTreeMap<Arc<str>, Duration>,
     pub rule: Rule,
     /// Who is told, by severity; an empty list: this severity is not judged.
     pub page: Vec<Arc<str>>,
