@@ -1,9 +1,32 @@
 //! The life of an alert: inactive, pending, firing, resolved; told once, and its end told once. Pure.
 //!
 //! An alert is about one thing that has a [`Key`]: a check, an objective at one severity, a part of the agent. One
-//! firing life is an *episode*. The engine takes what checks and objectives were found to be and gives [`Change`]s:
-//! states to remember and [`Notice`]s to tell, which the store writes in one transaction. What is not told yet is
+//! firing life is an *episode*. The [`Engine`] takes what checks and objectives were found to be and gives what it
+//! came to ([`Drained`]): states to remember and [`Notice`]s to tell, which the store writes in one transaction. What is not told yet is
 //! part of the state, so nothing that was promised depends on this process living on.
+
+mod check;
+mod course;
+mod engine;
+mod facts;
+mod flap;
+mod hold;
+mod keep;
+mod life;
+mod maintenance;
+mod silence;
+mod tell;
+mod view;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use check::CheckState;
+pub use engine::{Drained, Engine, Watched};
+pub use life::Ack;
+pub use silence::validate as validate_silence;
+pub use view::{AlertView, Phase};
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -11,6 +34,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How much it matters now. Ordered: a page wakes somebody, a ticket waits for the morning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -43,8 +67,9 @@ impl fmt::Display for Severity {
     }
 }
 
-/// What an alert is about; the same over restarts and edits of titles and texts: `check/site`,
-/// `slo/payment-success/page`, `budget/payment-success/50`, `agent/offline`, `agent/store`, `channel/mail`.
+/// What an alert is about; the same over restarts and edits of titles and texts: `check/site`, `gap/site` (it is not
+/// measured), `slo/payment-success/page`, `slo/payment-success/budget-50`, `agent/offline`, `agent/store`,
+/// `agent/channel/mail`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Key(pub Arc<str>);
@@ -65,7 +90,7 @@ pub enum Verdict {
 }
 
 /// Why a notice is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// It has begun.
@@ -132,8 +157,8 @@ pub struct Snapshot {
     /// How often it went from well to ill and back within this episode.
     #[serde(default)]
     pub flaps: u32,
-    /// Names the thing for other systems: `alertname`, `severity`, and `check` or `slo`, `section`. Values never
-    /// change during an episode.
+    /// Names the thing for other systems: `alertname`, `severity`, and `check` or `slo`, `section`, `key`. Values
+    /// never change during an episode.
     pub labels: BTreeMap<String, String>,
 }
 
@@ -163,4 +188,14 @@ pub struct Notice {
     /// Why this comes through this channel and not through the first: `via backup, "mail" can't deliver: …`.
     #[serde(default)]
     pub backup: Option<String>,
+}
+
+/// So much later; never past the end of time.
+fn after(at: Timestamp, by: Duration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// How long ago; nothing where it is yet to come, since clocks are set back.
+fn since(at: Timestamp, earlier: Timestamp) -> Duration {
+    Duration::try_from(at.duration_since(earlier)).unwrap_or(Duration::ZERO)
 }

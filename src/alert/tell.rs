@@ -1,0 +1,375 @@
+//! When what must be told is told, and together with what: groups, storms, reminders, escalation.
+
+use super::engine::{Engine, Place};
+use super::hold::{Hold, Why};
+use super::life::{Alert, Line, ToTell, Told};
+use super::words::Subject;
+use super::{Key, Kind, Notice, Severity, Snapshot, after, since};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// More new alerts than this for one contact within [`STORM`], and the next ones come as one summary.
+const STORM_MIN: u32 = 10;
+const STORM: Duration = Duration::from_mins(1);
+/// More alerts than this nobody reads in one message.
+const ALERTS_MAX: usize = 20;
+/// Numbers of escalations to another contact begin here, those of a risen severity below.
+pub(super) const LEVELS_FROM: u32 = 100;
+
+/// What is told in one message: equal groups wait for each other.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Group {
+    contact: Arc<str>,
+    kind: Kind,
+    /// None in a storm, which takes all.
+    severity: Option<Severity>,
+    /// Of tickets.
+    section: Option<String>,
+    /// Of everything but beginnings.
+    thread: Option<String>,
+    merged: bool,
+}
+
+/// Groups that wait, by when the oldest of each has waited long enough.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    groups: BTreeMap<Group, BTreeSet<(Timestamp, Key)>>,
+    due: BTreeSet<(Timestamp, Group)>,
+    /// Where each alert stands in a group.
+    dues: BTreeMap<(Group, Key), Timestamp>,
+}
+
+impl Queue {
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        self.due.first().map(|(due, _)| *due)
+    }
+
+    fn change(&mut self, group: &Group, change: impl FnOnce(&mut BTreeSet<(Timestamp, Key)>)) {
+        let members = self.groups.entry(group.clone()).or_default();
+        if let Some((due, _)) = members.first() {
+            self.due.remove(&(*due, group.clone()));
+        }
+        change(members);
+        match members.first() {
+            Some((due, _)) => self.due.insert((*due, group.clone())),
+            None => self.groups.remove(group).is_some(),
+        };
+    }
+
+    fn join(&mut self, group: &Group, key: &Key, due: Timestamp) {
+        self.leave(group, key);
+        self.dues.insert((group.clone(), key.clone()), due);
+        self.change(group, |members| {
+            members.insert((due, key.clone()));
+        });
+    }
+
+    fn leave(&mut self, group: &Group, key: &Key) {
+        if let Some(due) = self.dues.remove(&(group.clone(), key.clone())) {
+            self.change(group, |members| {
+                members.remove(&(due, key.clone()));
+            });
+        }
+    }
+
+    /// The first group that has waited until `at`, with all in it.
+    fn take(&mut self, at: Timestamp) -> Option<(Group, Vec<Key>)> {
+        let (_, group) = self.due.first().filter(|(due, _)| *due <= at)?.clone();
+        let keys: Vec<Key> = self.groups.get(&group)?.iter().map(|(_, key)| key.clone()).collect();
+        for key in &keys {
+            self.leave(&group, key);
+        }
+        Some((group, keys))
+    }
+}
+
+/// How many new alerts one contact was told lately.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Storm(pub(super) VecDeque<(Timestamp, u32)>);
+
+impl Storm {
+    fn rages(&self, at: Timestamp) -> bool {
+        let recent = self.0.iter().filter(|(told, _)| since(at, *told) < STORM);
+        recent.map(|(_, count)| *count).sum::<u32>() > STORM_MIN
+    }
+
+    fn book(&mut self, at: Timestamp, count: usize) {
+        self.0.retain(|(told, _)| since(at, *told) < STORM);
+        self.0.push_back((at, u32::try_from(count).unwrap_or(u32::MAX)));
+    }
+}
+
+impl Engine {
+    /// Looks at an alert anew: what keeps it from being told, with what it waits, what is due and what will be.
+    pub(super) fn examine(&mut self, key: &Key) {
+        self.unplace(key);
+        let Some(alert) = self.alerts.get(key) else { return };
+        if !alert.is_open() && !alert.has_to_tell() {
+            self.alerts.remove(key);
+            return;
+        }
+        let hold = self.hold(key, alert);
+        let mut place = Place::default();
+        if let Some(hold) = hold {
+            place.timer = hold.until;
+            self.keep_back(key, hold, &mut place);
+        } else {
+            place.timer = self.come_due(key);
+            self.queue_up(key, &mut place);
+        }
+        if let Some(due) = place.timer {
+            self.timers.insert((due, key.clone()));
+        }
+        self.places.insert(key.clone(), place);
+    }
+
+    fn unplace(&mut self, key: &Key) {
+        let Some(place) = self.places.remove(key) else { return };
+        if let Some(due) = place.timer {
+            self.timers.remove(&(due, key.clone()));
+        }
+        for group in &place.groups {
+            self.queue.leave(group, key);
+        }
+        if let Some(Hold { why: Why::Waiting(names), .. }) = &place.hold {
+            for name in names {
+                if let Some(keys) = self.awaiting.get_mut(name) {
+                    keys.remove(key);
+                }
+            }
+        }
+        self.held.remove(key);
+    }
+
+    fn keep_back(&mut self, key: &Key, hold: Hold, place: &mut Place) {
+        self.held.insert(key.clone());
+        if let Why::Waiting(names) = &hold.why {
+            for name in names {
+                self.awaiting.entry(name.clone()).or_default().insert(key.clone());
+                self.hurry.insert(name.clone());
+            }
+        }
+        let explains = matches!(hold.why, Why::Cause) || hold.why == Why::Explained && hold.until.is_none();
+        if let Some(alert) = self.alerts.get_mut(key).filter(|_| explains) {
+            alert.now.cause = Some(hold.text.clone());
+        }
+        place.hold = Some(hold);
+    }
+
+    /// Promises the reminders and escalations that are due by now; gives when the next one is.
+    fn come_due(&mut self, key: &Key) -> Option<Timestamp> {
+        let (at, quiet_until) = (self.at, self.quiet_until);
+        let alert = self.alerts.get_mut(key).filter(|alert| alert.is_open())?;
+        if alert.ack.as_ref().is_some_and(|ack| ack.until <= at) {
+            alert.ack = None;
+            alert.now.acknowledged_by = None;
+            self.dirty.insert(key.0.clone());
+        }
+        if let Some(ack) = &alert.ack {
+            return Some(ack.until);
+        }
+        let mut next: Option<Timestamp> = None;
+        let mut to_tell: Vec<(Arc<str>, Kind, u32)> = Vec::new();
+        let periods = &self.alerting.policy.of(alert.now.severity).remind;
+        let known: BTreeSet<Arc<str>> = alert
+            .lines
+            .iter()
+            .filter(|(_, line)| line.told.is_some())
+            .map(|(name, _)| name.clone())
+            .collect();
+        for (name, line) in &mut alert.lines {
+            let Some(told) = &mut line.told else { continue };
+            let Some(contact) = self.alerting.contacts.get(name) else { continue };
+            if alert.now.severity == Severity::Page {
+                while let Some((level, to)) = contact.escalate.get(told.levels) {
+                    let due = after(told.first, *level).max(quiet_until);
+                    if due > at {
+                        next = Some(next.map_or(due, |next| next.min(due)));
+                        break;
+                    }
+                    if !known.contains(to) {
+                        to_tell.push((to.clone(), Kind::Escalated, LEVELS_FROM + told.levels as u32));
+                    }
+                    told.levels += 1;
+                }
+            }
+            if line.to_tell.is_none()
+                && let Some(due) = told.reminder_due(periods).map(|due| due.max(quiet_until))
+            {
+                if due <= at {
+                    to_tell.push((name.clone(), Kind::Reminder, told.reminders + 1));
+                } else {
+                    next = Some(next.map_or(due, |next| next.min(due)));
+                }
+            }
+        }
+        if !to_tell.is_empty() {
+            self.dirty.insert(key.0.clone());
+        }
+        for (contact, kind, number) in to_tell {
+            alert.tell(&contact, kind, at, number);
+        }
+        next
+    }
+
+    /// Puts everything that is to be told of an alert with what it is told together with.
+    fn queue_up(&mut self, key: &Key, place: &mut Place) {
+        let Some(alert) = self.alerts.get(key) else { return };
+        let mut joins = Vec::new();
+        for (contact, line) in &alert.lines {
+            if let Some(to_tell) = line.to_tell.filter(|_| self.alerting.contacts.contains_key(contact)) {
+                joins.push(self.group(contact, alert, line, to_tell));
+            }
+        }
+        for (group, due) in joins {
+            self.queue.join(&group, key, due);
+            place.groups.push(group);
+        }
+    }
+
+    fn group(&self, contact: &Arc<str>, alert: &Alert, line: &Line, to_tell: ToTell) -> (Group, Timestamp) {
+        let ToTell { kind, since, merged, .. } = to_tell;
+        let severity = alert.now.severity;
+        let begins = line.told.is_none();
+        let storm =
+            kind == Kind::Firing && self.storms.get(contact).is_some_and(|storm| storm.rages(self.at));
+        let wait = match kind {
+            _ if storm => STORM,
+            Kind::Firing | Kind::Resolved => self.alerting.policy.of(severity).wait,
+            Kind::Flapping if begins => self.alerting.policy.of(severity).wait,
+            _ => Duration::ZERO,
+        };
+        let section = (severity == Severity::Ticket && begins && !storm).then(|| alert.now.section.clone());
+        let thread = line.told.as_ref().map(|told| told.thread.clone());
+        let severity = (!storm).then_some(severity);
+        (Group { contact: contact.clone(), kind, severity, section, thread, merged }, after(since, wait))
+    }
+
+    /// Everything that has waited long enough, as notices.
+    pub(super) fn flush(&mut self) -> Vec<Notice> {
+        let mut notices = Vec::new();
+        while let Some((group, keys)) = self.queue.take(self.at) {
+            let in_storm = group.kind == Kind::Firing
+                && group.severity.is_some()
+                && self.storms.get(&group.contact).is_some_and(|storm| storm.rages(self.at));
+            let ready = |key: &Key| {
+                self.alerts.get(key).is_some_and(|alert| self.hold(key, alert).is_none()) && !in_storm
+            };
+            let (ready, others): (Vec<Key>, Vec<Key>) = keys.into_iter().partition(ready);
+            others.iter().for_each(|key| self.examine(key));
+            if !ready.is_empty() {
+                notices.push(self.tell_group(&group, ready));
+            }
+        }
+        notices
+    }
+
+    fn tell_group(&mut self, group: &Group, mut keys: Vec<Key>) -> Notice {
+        let gravest = |key: &Key| {
+            self.alerts.get(key).map(|alert| (std::cmp::Reverse(alert.now.severity), alert.now.fired))
+        };
+        keys.sort_by_cached_key(|key| (gravest(key), key.clone()));
+        let id = self.notice_id(group, &keys);
+        let snapshots: Vec<Snapshot> =
+            keys.iter().take(ALERTS_MAX).filter_map(|key| self.snapshot(key)).collect();
+        let more = u32::try_from(keys.len() - snapshots.len()).unwrap_or(u32::MAX);
+        let severity = snapshots.iter().map(|alert| alert.severity).max().unwrap_or(Severity::Info);
+        if group.kind == Kind::Firing {
+            self.storms.entry(group.contact.clone()).or_default().book(self.at, keys.len());
+            self.dirty.insert(format!("contact/{}", group.contact).into());
+        }
+        for key in &keys {
+            self.told(group, key, &id);
+        }
+        Notice {
+            thread: group.thread.clone().unwrap_or_else(|| id.clone()),
+            id,
+            kind: group.kind,
+            at: self.at,
+            severity,
+            contact: group.contact.to_string(),
+            alerts: snapshots,
+            more,
+            merged: group.merged,
+            backup: None,
+        }
+    }
+
+    /// What there is to say now, with a cause only where it is one still.
+    pub(super) fn snapshot(&self, key: &Key) -> Option<Snapshot> {
+        let alert = self.alerts.get(key)?;
+        let mut now = alert.now.clone();
+        if let Some(Subject::Check(name)) = Subject::of(&key.0).filter(|_| alert.is_open()) {
+            now.cause = self.checks.get(name).and_then(|check| self.cause(check));
+        }
+        Some(now)
+    }
+
+    /// Says in the state that it was told, and that its end is told to everybody at once.
+    fn told(&mut self, group: &Group, key: &Key, id: &str) {
+        let at = self.at;
+        let Some(alert) = self.alerts.get_mut(key) else { return };
+        let severity = alert.now.severity;
+        let ended = !alert.is_open();
+        if let Some(line) = alert.lines.get_mut(&group.contact) {
+            line.to_tell = None;
+            let told = line.told.get_or_insert_with(|| Told {
+                thread: id.to_owned(),
+                first: at,
+                last: at,
+                severity,
+                reminders: 0,
+                levels: 0,
+            });
+            told.last = at;
+            told.severity = told.severity.max(severity);
+            told.reminders += u32::from(group.kind == Kind::Reminder);
+        }
+        for line in alert.lines.values_mut().filter(|_| ended) {
+            if let Some(to_tell) = &mut line.to_tell {
+                to_tell.since = Timestamp::MIN;
+            }
+        }
+        self.changed(key);
+    }
+
+    /// Made from what it says.
+    fn notice_id(&self, group: &Group, keys: &[Key]) -> String {
+        let mut said: Vec<(&str, u32)> = Vec::with_capacity(keys.len());
+        for key in keys {
+            let Some(alert) = self.alerts.get(key) else { continue };
+            let to_tell = alert.lines.get(&group.contact).and_then(|line| line.to_tell);
+            said.push((&alert.now.episode, to_tell.map_or(0, |to_tell| to_tell.number)));
+        }
+        said.sort_unstable();
+        let mut hasher = Sha256::new();
+        for (episode, number) in said {
+            hasher.update(format!("{episode} {number}\n"));
+        }
+        let mut id = format!("{}-", group.kind.as_str());
+        for byte in &hasher.finalize()[..8] {
+            // Writing to a text can't fail.
+            let _ = write!(id, "{byte:02x}");
+        }
+        id
+    }
+
+    /// Whoever must be told of an alert of this severity.
+    pub(super) fn contacts(&self, key: &Key, severity: Severity) -> Vec<Arc<str>> {
+        let named = match Subject::of(&key.0) {
+            Some(Subject::Check(name) | Subject::Gap(name)) => {
+                self.checks.get(name).and_then(|check| check.watched.alert.to.as_deref())
+            }
+            Some(Subject::Slo(name, _)) => self.links.objectives.get(name).map(|slo| slo.contacts(severity)),
+            _ => None,
+        };
+        let named = named.unwrap_or(&self.alerting.policy.of(severity).to);
+        named.iter().filter(|name| self.alerting.contacts.contains_key(*name)).cloned().collect()
+    }
+}
