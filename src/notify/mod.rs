@@ -7,6 +7,7 @@
 //! A channel says itself whether trying again can help ([`Delivery`]); when and how often is the outbox's business.
 
 pub mod desktop;
+pub mod message;
 
 use crate::alert::Notice;
 use crate::probe::Build;

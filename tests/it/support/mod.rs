@@ -1,6 +1,7 @@
 //! What tests stand on: servers that are started when first needed and end with this process.
 
 pub mod agent;
+pub mod channel;
 pub mod dnsmasq;
 pub mod http;
 pub mod judge;
