@@ -7,7 +7,9 @@
 //! A channel says itself whether trying again can help ([`Delivery`]); when and how often is the outbox's business.
 
 pub mod desktop;
+mod mailbox;
 pub mod message;
+pub mod smtp;
 
 use crate::alert::Notice;
 use crate::probe::Build;
@@ -22,6 +24,7 @@ use std::time::Duration;
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
     Desktop(desktop::Desktop),
+    Smtp(Box<smtp::Smtp>),
 }
 
 impl Channel {
@@ -29,6 +32,7 @@ impl Channel {
     pub fn kind(&self) -> &dyn Kind {
         match self {
             Channel::Desktop(kind) => kind,
+            Channel::Smtp(kind) => &**kind,
         }
     }
 }

@@ -297,7 +297,8 @@ pub async fn look_on(probe: &dyn Run, now: Timestamp, timeout: Duration, counted
     Look { outcome, took: clock::instant().saturating_duration_since(begun), phases: cx.into_phases() }
 }
 
-fn timed_out(cx: &Context, timeout: Duration) -> Fault {
+/// What is said of a run that was ended at its deadline: where it hung.
+pub fn timed_out(cx: &Context, timeout: Duration) -> Fault {
     let limit = humantime::format_duration(timeout);
     match cx.current_phase() {
         Some(phase) => {

@@ -49,14 +49,9 @@ impl Tone {
     }
 }
 
-mod filters {
-    use std::fmt::Display;
-
-    /// A number stays on one line with its percent sign.
-    #[askama::filter_fn]
-    pub fn kept_together(text: impl Display, _: &dyn askama::Values) -> askama::Result<String> {
-        Ok(text.to_string().replace(" %", "\u{a0}%"))
-    }
+/// A number stays on one line with its percent sign.
+fn kept_together(text: &str) -> String {
+    text.replace(" %", "\u{a0}%")
 }
 
 pub fn render(message: &Message) -> String {

@@ -47,12 +47,13 @@ fn render_part(out: &mut String, part: &Part) {
 
 fn render_row(out: &mut String, row: &Row) {
     for (at, value) in row.values.iter().enumerate() {
-        let label = if at == 0 { row.label } else { "" };
+        let label = format!("{:LABEL_COLUMNS$}", if at == 0 { row.label } else { "" });
         match row.is {
-            Is::Words => wrap(out, &format!("{label:LABEL_COLUMNS$}"), value),
+            Is::Words => wrap(out, &label, value),
             // Whole, so that it can be copied and clicked.
             Is::Link | Is::Command => {
-                out.push_str(&format!("{label:LABEL_COLUMNS$}{value}\n"));
+                let line = [label.as_str(), value, "\n"];
+                out.extend(line);
             }
         }
     }

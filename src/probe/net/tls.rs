@@ -139,6 +139,12 @@ impl Client {
         Some(Client { config, server_name, insecure: table.insecure })
     }
 
+    /// For a definition that says no more of TLS than whom to trust: the authorities of a PEM file, else the system's.
+    pub fn trusting(build: &mut Build<'_>, ca: Option<&Text>) -> Option<Client> {
+        let table = ca.map(|ca| Tls { ca: Some(ca.clone()), ..Tls::default() });
+        Client::build(build, table.as_ref(), Alpn::None)
+    }
+
     /// The name that the definition wants in place of the host's.
     pub fn server_name(&self) -> Option<&ServerName<'static>> {
         self.server_name.as_ref()

@@ -26,14 +26,27 @@ pub fn channel(toml: &str, variables: &[(&str, &str)]) -> Box<dyn Deliver> {
     build(toml, variables).unwrap_or_else(|found| panic!("{toml}\n{found:#?}"))
 }
 
+/// As [`channel`], for one whose tries may take `timeout`.
+pub fn channel_within(timeout: Duration, toml: &str) -> Box<dyn Deliver> {
+    build_within(timeout, toml, &[]).unwrap_or_else(|found| panic!("{toml}\n{found:#?}"))
+}
+
 /// Builds the channel of `toml`; what is wrong with it otherwise.
 pub fn build(toml: &str, variables: &[(&str, &str)]) -> Result<Box<dyn Deliver>, Found> {
+    build_within(TIMEOUT, toml, variables)
+}
+
+fn build_within(
+    timeout: Duration,
+    toml: &str,
+    variables: &[(&str, &str)],
+) -> Result<Box<dyn Deliver>, Found> {
     let definition: Definition = toml::from_str(toml).unwrap_or_else(|error| panic!("{toml}\n{error}"));
     let variables = Variables::new(variables.iter().copied(), |path| std::fs::read_to_string(path));
     let net = Arc::new(Net::new().expect("a network"));
     let every = Duration::from_mins(1);
     let found = Found::default();
-    let mut build = Build { variables: &variables, every, timeout: TIMEOUT, net: &net, found };
+    let mut build = Build { variables: &variables, every, timeout, net: &net, found };
     let deliver = definition.to.kind().build(&mut build);
     let Found { faults, unset, left_out, .. } = &build.found;
     match deliver {

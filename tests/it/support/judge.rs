@@ -9,10 +9,16 @@ use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
 /// What Python's judges import.
-const PYTHON: &[&str] = &["jsonschema==4.25.1", "junitparser==4.0.2", "prometheus_client==0.26.0"];
+const PYTHON: &[&str] =
+    &["aiosmtpd==1.4.6", "jsonschema==4.25.1", "junitparser==4.0.2", "prometheus_client==0.26.0"];
 
 /// Runs a Python program with `input` on its stdin. What it printed; what it complained of otherwise.
 pub fn python(program: &str, input: &str) -> Result<String, String> {
+    answer(Command::new(interpreter()).args(["-c", program]), input)
+}
+
+/// The Python that has what its judges import.
+pub fn interpreter() -> &'static Path {
     static INTERPRETER: LazyLock<PathBuf> = LazyLock::new(|| {
         let home = install("python", PYTHON, |home| {
             run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(home));
@@ -21,7 +27,7 @@ pub fn python(program: &str, input: &str) -> Result<String, String> {
         });
         home.join("bin/python")
     });
-    answer(Command::new(&*INTERPRETER).args(["-c", program]), input)
+    &INTERPRETER
 }
 
 /// Runs a script of `tests/it/judges/` with npm packages, each `name@version`. What it printed; what it complained

@@ -5,6 +5,7 @@ pub mod channel;
 pub mod dnsmasq;
 pub mod http;
 pub mod judge;
+pub mod mail;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod probe;

@@ -1,0 +1,3 @@
+//! Channels against real receivers and against ones that misbehave.
+
+mod mail;
