@@ -6,10 +6,17 @@
 //!
 //! A channel says itself whether trying again can help ([`Delivery`]); when and how often is the outbox's business.
 
+pub mod alertmanager;
 pub mod desktop;
 mod mailbox;
 pub mod message;
 pub mod smtp;
+pub mod discord;
+pub mod pagerduty;
+mod post;
+mod prometheus;
+pub mod slack;
+pub mod webhook;
 
 use crate::alert::Notice;
 use crate::probe::Build;
@@ -23,16 +30,27 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
+    Alertmanager(Box<alertmanager::Alertmanager>),
     Desktop(desktop::Desktop),
     Smtp(Box<smtp::Smtp>),
+    Discord(discord::Discord),
+    #[serde(rename = "pagerduty")]
+    PagerDuty(pagerduty::PagerDuty),
+    Slack(slack::Slack),
+    Webhook(webhook::Webhook),
 }
 
 impl Channel {
     /// The one match: from the table of the file to what the kind can do.
     pub fn kind(&self) -> &dyn Kind {
         match self {
+            Channel::Alertmanager(kind) => &**kind,
             Channel::Desktop(kind) => kind,
             Channel::Smtp(kind) => &**kind,
+            Channel::Discord(kind) => kind,
+            Channel::PagerDuty(kind) => kind,
+            Channel::Slack(kind) => kind,
+            Channel::Webhook(kind) => kind,
         }
     }
 }
@@ -59,6 +77,11 @@ pub type Delivering<'a> = Pin<Box<dyn Future<Output = Delivery> + Send + 'a>>;
 /// [`Delivery::Retry`]; nothing here may assume that it comes to its end.
 pub trait Deliver: Send + Sync {
     fn deliver<'a>(&'a self, parcel: &'a Parcel) -> Delivering<'a>;
+
+    /// Of a channel that is also to be shown everything that fires, all the time: what an [`alertmanager::Herald`] needs.
+    fn mirror(&self) -> Option<&alertmanager::Mirror> {
+        None
+    }
 }
 
 /// One message for one channel, as the outbox keeps it.
@@ -85,4 +108,7 @@ pub enum Delivery {
     /// Another try can't help until somebody mends something: a wrong key, a channel that is gone. Texts name the
     /// thing and the way out, never a secret.
     Refused { why: String },
+    /// There is nobody here to tell, and nothing is wrong: a machine without a desktop. The next channel is used, and
+    /// nothing is said about this one.
+    Absent { why: String },
 }
