@@ -4,11 +4,11 @@
 //! for a message, so where the first may have arrived, a repeat waits.
 //! <https://docs.discord.com/developers/resources/webhook#execute-webhook>
 
-use super::message::{Link, Message, Part, Tone};
+use super::chat;
+use super::message::{Link, Message, Part};
 use super::post::{self, Answer, Post};
 use super::{Deliver, Delivering, Delivery, Kind, Parcel};
 use crate::config::text::Text;
-use crate::plain;
 use crate::probe::Build;
 use reqwest::header::HeaderMap;
 use schemars::JsonSchema;
@@ -18,15 +18,19 @@ use std::time::Duration;
 
 const WAY_OUT: &str = "make a new webhook in Discord and put its address into `url` of the channel";
 
-const CONTENT_CHARS_MAX: usize = 2000;
-const TITLE_CHARS_MAX: usize = 256;
-const DESCRIPTION_CHARS_MAX: usize = 2000;
-const FIELD_NAME_CHARS_MAX: usize = 256;
-const FIELD_CHARS_MAX: usize = 1024;
+const CONTENT_UNITS_MAX: usize = 2000;
+const TITLE_UNITS_MAX: usize = 256;
+const DESCRIPTION_UNITS_MAX: usize = 2000;
+const FIELD_NAME_UNITS_MAX: usize = 256;
+const FIELD_UNITS_MAX: usize = 1024;
 const FIELDS_MAX: usize = 25;
-const FOOTER_CHARS_MAX: usize = 256;
-/// Of all texts of all embeds together.
-const EMBED_CHARS_MAX: usize = 6000;
+const FOOTER_UNITS_MAX: usize = 256;
+/// Of all texts of all embeds together Discord takes 6000; the links need theirs.
+const EMBED_UNITS_MAX: usize = 6000 - FIELD_UNITS_MAX - READ_ON.len();
+/// Of one alert among several, so that all of them are told.
+const PART_UNITS_MAX: usize = 200;
+
+const READ_ON: &str = "Read on";
 
 /// Writes into a channel of Discord through a webhook.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -82,39 +86,39 @@ fn retry_after(body: &[u8]) -> Option<Duration> {
 }
 
 fn render(message: &Message) -> Value {
-    let mut left = EMBED_CHARS_MAX;
-    let mut spend = |text: String, chars_max: usize| {
-        let text = cut(text, chars_max.min(left));
-        left -= text.chars().count();
+    let mut left = EMBED_UNITS_MAX;
+    let mut spend = |text: &str, units_max: usize| {
+        let text = escape(text, units_max.min(left));
+        left -= chat::units(&text);
         text
     };
-    let title = spend(plain::line(&message.headline, TITLE_CHARS_MAX), TITLE_CHARS_MAX);
-    let footer = spend(message.closing.clone(), FOOTER_CHARS_MAX);
-    let links = spend(message.links.iter().map(link).collect::<Vec<_>>().join(" · "), FIELD_CHARS_MAX);
-    let lead = message.backup.iter().chain(&message.lead).map(|text| escape(text));
-    let description = spend(lead.collect::<Vec<_>>().join("\n"), DESCRIPTION_CHARS_MAX);
+    let headline = format!("{} {}", chat::symbol(message.tone), message.headline);
+    let title = spend(&headline, TITLE_UNITS_MAX);
+    let footer = spend(&message.closing, FOOTER_UNITS_MAX);
+    let lead: Vec<_> = message.backup.iter().chain(&message.lead).map(String::as_str).collect();
+    let description = spend(&lead.join("\n"), DESCRIPTION_UNITS_MAX);
     let mut fields = Vec::new();
-    let all = fields_of(message);
-    for (name, value) in &all {
-        let name = spend(name.clone(), FIELD_NAME_CHARS_MAX);
-        let value = spend(value.clone(), FIELD_CHARS_MAX);
-        if name.is_empty() || value.is_empty() || fields.len() + 1 == FIELDS_MAX {
+    for (name, value) in fields_of(message).iter().take(FIELDS_MAX - 1) {
+        let (name, value) = (spend(name, FIELD_NAME_UNITS_MAX), spend(value, FIELD_UNITS_MAX));
+        // A field without a name or a value is refused, and the message with it.
+        if name.is_empty() || value.is_empty() {
             break;
         }
         fields.push(json!({ "name": name, "value": value }));
     }
+    let links = chat::join(message.links.iter().map(link), " · ", FIELD_UNITS_MAX);
     if !links.is_empty() {
-        fields.push(json!({ "name": "Read on", "value": links }));
+        fields.push(json!({ "name": READ_ON, "value": links }));
     }
     json!({
         "username": "Atalaya",
         // What a telephone shows.
-        "content": cut(escape(&message.short), CONTENT_CHARS_MAX),
+        "content": escape(&message.short, CONTENT_UNITS_MAX),
         "allowed_mentions": { "parse": [] },
         "embeds": [{
             "title": title,
             "description": description,
-            "color": colour(message.tone),
+            "color": chat::colour(message.tone),
             "fields": fields,
             "footer": { "text": footer },
         }],
@@ -128,7 +132,7 @@ fn fields_of(message: &Message) -> Vec<(String, String)> {
         message.parts.iter().map(field_of_part).collect()
     } else {
         let rows = message.parts.iter().flat_map(|part| &part.facts);
-        rows.map(|row| (row.label.to_owned(), escape(&row.values.join("\n")))).collect()
+        rows.map(|row| (row.label.to_owned(), row.values.join("\n"))).collect()
     };
     if message.more > 0 {
         fields.push((format!("{} more", message.more), "not told one by one".to_owned()));
@@ -137,47 +141,25 @@ fn fields_of(message: &Message) -> Vec<(String, String)> {
 }
 
 fn field_of_part(part: &Part) -> (String, String) {
-    let summary = part.summary.as_deref().map(escape);
-    let since = part.facts.first().map(|row| format!("{}: {}", row.label, escape(&row.values.join("; "))));
-    let value: Vec<_> = summary.into_iter().chain(since).map(|text| cut(text, 300)).collect();
-    (part.title.clone().unwrap_or_default(), value.join("\n"))
+    let since = part.facts.first().map(|row| format!("{}: {}", row.label, row.values.join("; ")));
+    let value: Vec<_> = part.summary.clone().into_iter().chain(since).collect();
+    let short = chat::fit(&value.join("\n"), PART_UNITS_MAX, |c, out| out.push(c));
+    (part.title.clone().unwrap_or_default(), short)
 }
 
 fn link(link: &Link) -> String {
     let url = link.url.replace('(', "%28").replace(')', "%29");
-    format!("[{}](<{url}>)", escape(&link.text))
+    format!("[{}](<{url}>)", escape(&link.text, FIELD_NAME_UNITS_MAX))
 }
 
 /// Nothing in a text from elsewhere becomes a mention, a link or a style.
-fn escape(text: &str) -> String {
-    let mut escaped = String::new();
-    for c in text.chars() {
+fn escape(text: &str, units_max: usize) -> String {
+    chat::fit(text, units_max, |c, out| {
         if "\\*_~`|[]<>#@".contains(c) {
-            escaped.push('\\');
+            out.push('\\');
         }
-        escaped.push(c);
-    }
-    escaped
-}
-
-/// At most so many characters, with no escape cut in two.
-fn cut(text: String, chars_max: usize) -> String {
-    let Some((at, _)) = text.char_indices().nth(chars_max) else { return text };
-    let at = text[..at].char_indices().next_back().map_or(0, |(at, _)| at);
-    let kept = &text[..at];
-    let escapes = kept.len() - kept.trim_end_matches('\\').len();
-    let kept = if escapes % 2 == 1 { &kept[..kept.len() - 1] } else { kept };
-    if chars_max == 0 { String::new() } else { format!("{kept}…") }
-}
-
-const fn colour(tone: Tone) -> u32 {
-    match tone {
-        Tone::Page => 0x00d0_0000,
-        Tone::Ticket => 0x00e8_a000,
-        Tone::Info => 0x0030_70c0,
-        Tone::Over => 0x0020_a050,
-        Tone::Test => 0x0080_8080,
-    }
+        out.push(c);
+    })
 }
 
 #[cfg(test)]
@@ -185,16 +167,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_escape_is_cut_in_two() {
-        let check = |text: &str, chars_max, expected: &str| {
-            assert_eq!(cut(escape(text), chars_max), expected);
-        };
-        check("a*b", 10, "a\\*b");
-        check("a*b", 4, "a\\*b");
-        check("a*b", 3, "a…");
-        check("a*bc", 4, "a\\*…");
-        check("\\\\", 3, "\\\\…");
-        check("ab", 0, "");
+    fn nothing_becomes_a_mention_or_a_link() {
+        let text = escape("@everyone <@1> [x](http://y) *b*", 100);
+        assert_eq!(text, r"\@everyone \<\@1\> \[x\](http://y) \*b\*");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! A channel says itself whether trying again can help ([`Delivery`]); when and how often is the outbox's business.
 
 pub mod alertmanager;
+mod chat;
 pub mod desktop;
 mod mailbox;
 pub mod message;

@@ -5,11 +5,11 @@
 //! <https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks>,
 //! <https://docs.slack.dev/reference/block-kit/blocks>
 
-use super::message::{Link, Message, Part, Tone};
+use super::chat;
+use super::message::{Link, Message, Part};
 use super::post::{Answer, Post, REPEAT_AFTER};
 use super::{Deliver, Delivering, Delivery, Kind, Parcel};
 use crate::config::text::Text;
-use crate::plain;
 use crate::probe::Build;
 use reqwest::header::HeaderMap;
 use schemars::JsonSchema;
@@ -18,17 +18,17 @@ use serde_json::{Value, json};
 
 const WAY_OUT: &str = "make a new incoming webhook in Slack and put its address into `url` of the channel";
 
-const HEADER_CHARS_MAX: usize = 150;
+const HEADER_UNITS_MAX: usize = 150;
 /// Of a section. What `escape` makes of a text is counted.
-const SECTION_CHARS_MAX: usize = 3000;
-const FIELD_CHARS_MAX: usize = 2000;
+const SECTION_UNITS_MAX: usize = 3000;
+const FIELD_UNITS_MAX: usize = 2000;
 const FIELDS_MAX: usize = 10;
 /// Slack takes 50 blocks; a message that long is not read.
 const PARTS_MAX: usize = 10;
 /// A line each, after those that are told in full.
 const LINES_MAX: usize = 20;
 /// A line in a list.
-const LINE_CHARS_MAX: usize = 200;
+const LINE_UNITS_MAX: usize = 200;
 
 /// Writes into a channel of Slack through an incoming webhook.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -79,34 +79,34 @@ impl Write {
 
 fn render(message: &Message) -> Value {
     let mut blocks = Vec::new();
-    let lead = message.backup.iter().chain(&message.lead).map(|text| escape(text, SECTION_CHARS_MAX / 4));
-    blocks.extend(section(&lead.collect::<Vec<_>>().join("\n")));
+    let lead: Vec<_> = message.backup.iter().chain(&message.lead).map(String::as_str).collect();
+    blocks.extend(section(&escape(&lead.join("\n"), SECTION_UNITS_MAX)));
     for part in message.parts.iter().take(PARTS_MAX) {
         blocks.extend(part_block(part));
     }
     blocks.extend(section(&rest(message)));
-    let links = message.links.iter().map(link).collect::<Vec<_>>().join("  ·  ");
+    let links = chat::join(message.links.iter().map(link), "  ·  ", SECTION_UNITS_MAX);
     blocks.extend(section(&links));
-    let closing = escape(&message.closing, FIELD_CHARS_MAX);
+    let closing = escape(&message.closing, FIELD_UNITS_MAX);
     blocks.push(json!({ "type": "context", "elements": [mrkdwn(&closing)] }));
-    let headline = format!("{} {}", symbol(message.tone), message.headline);
+    let headline = format!("{} {}", chat::symbol(message.tone), message.headline);
     json!({
-        "text": escape(&message.short, SECTION_CHARS_MAX),
+        "text": escape(&message.short, SECTION_UNITS_MAX),
         "blocks": [{
             "type": "header",
-            "text": { "type": "plain_text", "emoji": false, "text": plain::line(&headline, HEADER_CHARS_MAX) },
+            "text": { "type": "plain_text", "emoji": false, "text": chat::fit(&headline, HEADER_UNITS_MAX, |c, out| out.push(c)) },
         }],
-        "attachments": [{ "color": colour(message.tone), "blocks": blocks }],
+        "attachments": [{ "color": format!("#{:06x}", chat::colour(message.tone)), "blocks": blocks }],
     })
 }
 
 /// One alert: its name and summary as far as the head has not said them, and its facts beside each other.
 fn part_block(part: &Part) -> Option<Value> {
-    let title = part.title.as_ref().map(|title| format!("*{}*", escape(title, LINE_CHARS_MAX)));
-    let summary = part.summary.as_ref().map(|summary| escape(summary, SECTION_CHARS_MAX / 2));
+    let title = part.title.as_ref().map(|title| format!("*{}*", escape(title, LINE_UNITS_MAX)));
+    let summary = part.summary.as_ref().map(|summary| escape(summary, SECTION_UNITS_MAX / 2));
     let text: Vec<_> = title.into_iter().chain(summary).collect();
     let field = |label: &str, values: &[String]| {
-        let value = escape(&values.join("\n"), FIELD_CHARS_MAX - label.len() - 3);
+        let value = escape(&values.join("\n"), FIELD_UNITS_MAX - label.len() - 3);
         mrkdwn(&format!("*{label}*\n{value}"))
     };
     let fields: Vec<_> =
@@ -124,7 +124,7 @@ fn rest(message: &Message) -> String {
     let parts = message.parts.iter().skip(PARTS_MAX);
     let line = |part: &Part| {
         let text = [part.title.as_deref(), part.summary.as_deref()].into_iter().flatten();
-        format!("• {}", escape(&text.collect::<Vec<_>>().join(": "), SECTION_CHARS_MAX / LINES_MAX - 4))
+        format!("• {}", escape(&text.collect::<Vec<_>>().join(": "), SECTION_UNITS_MAX / LINES_MAX - 4))
     };
     let mut lines: Vec<_> = parts.take(LINES_MAX - 1).map(line).collect();
     let told = message.parts.len().min(PARTS_MAX) + lines.len();
@@ -146,73 +146,29 @@ fn mrkdwn(text: &str) -> Value {
 
 fn link(link: &Link) -> String {
     let url = link.url.replace('|', "%7C").replace('<', "%3C").replace('>', "%3E").replace('&', "&amp;");
-    format!("<{url}|{}>", escape(&link.text, LINE_CHARS_MAX))
+    format!("<{url}|{}>", escape(&link.text, LINE_UNITS_MAX))
 }
 
-/// What Slack would read as a mention or a link is shown as it is. At most so many characters, escapes counted and
-/// never cut.
-fn escape(text: &str, chars_max: usize) -> String {
-    let mut escaped = String::new();
-    let mut left = chars_max;
-    let mut rest = text.chars();
-    while let Some(c) = rest.next() {
-        let length = match c {
-            '&' => 5,
-            '<' | '>' => 4,
-            _ => 1,
-        };
-        // The last place is for the mark, unless nothing comes after.
-        if length > left || length == left && !rest.as_str().is_empty() {
-            return escaped + "…";
-        }
-        left -= length;
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
-
-const fn colour(tone: Tone) -> &'static str {
-    match tone {
-        Tone::Page => "#d00000",
-        Tone::Ticket => "#e8a000",
-        Tone::Info => "#3070c0",
-        Tone::Over => "#20a050",
-        Tone::Test => "#808080",
-    }
-}
-
-/// Colour alone is not seen by everybody, and not in a notification.
-const fn symbol(tone: Tone) -> &'static str {
-    match tone {
-        Tone::Page => "🔴",
-        Tone::Ticket => "🟠",
-        Tone::Info => "🔵",
-        Tone::Over => "✅",
-        Tone::Test => "⚪",
-    }
+/// What Slack would read as a mention or a link is shown as it is.
+fn escape(text: &str, units_max: usize) -> String {
+    chat::fit(text, units_max, |c, out| match c {
+        '&' => out.push_str("&amp;"),
+        '<' => out.push_str("&lt;"),
+        '>' => out.push_str("&gt;"),
+        c => out.push(c),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(text: &str, chars_max: usize, expected: &str) {
-        assert_eq!(escape(text, chars_max), expected);
-    }
-
     #[test]
     fn escapes_are_counted_and_never_cut() {
+        let check = |text: &str, units_max, expected: &str| assert_eq!(escape(text, units_max), expected);
         check("<!channel> & co", 100, "&lt;!channel&gt; &amp; co");
-        check("abc", 3, "abc");
-        check("abcd", 3, "ab…");
         check("a<b", 5, "a…");
         check("a<b", 6, "a&lt;b");
-        check("a<", 5, "a&lt;");
         check("a&", 5, "a…");
     }
 }

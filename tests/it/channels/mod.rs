@@ -1,3 +1,7 @@
-//! Channels against real receivers and against ones that misbehave.
+//! Channels against receivers of every kind, good and bad.
 
+mod alertmanager;
+mod contract;
+mod desktop;
 mod mail;
+mod requests;

@@ -1,6 +1,7 @@
 //! What tests stand on: servers that are started when first needed and end with this process.
 
 pub mod agent;
+pub mod alertmanager;
 pub mod channel;
 pub mod dnsmasq;
 pub mod http;
@@ -10,6 +11,7 @@ pub mod pgbouncer;
 pub mod postgres;
 pub mod probe;
 pub mod prometheus;
+pub mod receiver;
 pub mod redis;
 pub mod server;
 pub mod shop;
