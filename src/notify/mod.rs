@@ -9,14 +9,14 @@
 pub mod alertmanager;
 mod chat;
 pub mod desktop;
+pub mod discord;
 mod mailbox;
 pub mod message;
-pub mod smtp;
-pub mod discord;
 pub mod pagerduty;
 mod post;
 mod prometheus;
 pub mod slack;
+pub mod smtp;
 pub mod webhook;
 
 use crate::alert::Notice;
