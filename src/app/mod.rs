@@ -8,6 +8,7 @@
 //! ```
 
 pub mod files;
+pub mod keeper;
 pub mod limits;
 pub mod own;
 mod pipeline;

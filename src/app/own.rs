@@ -12,6 +12,9 @@ use std::time::Duration;
 /// Upper bounds for how late a run may begin, in seconds.
 const LAG_BUCKETS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 10.0];
 
+/// Upper bounds for how long the store takes for a write, in seconds.
+const WRITE_BUCKETS: [f64; 8] = [0.001, 0.0025, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0];
+
 /// The exporter keeps every value until it is told to count them.
 const UPKEEP: Duration = Duration::from_secs(5);
 
@@ -38,6 +41,16 @@ struct Handles {
     reload_at: Gauge,
     scrapes_refused: Counter,
     log_lines_dropped: Counter,
+    store: Store,
+}
+
+struct Store {
+    writes: [Counter; 2],
+    took: Histogram,
+    waiting: Gauge,
+    given_up: Counter,
+    size: Gauge,
+    up: Gauge,
 }
 
 static HANDLES: OnceLock<Handles> = OnceLock::new();
@@ -46,6 +59,10 @@ static HANDLES: OnceLock<Handles> = OnceLock::new();
 pub fn install() -> Result<PrometheusHandle, String> {
     let recorder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Full("atalaya_schedule_lag_seconds".to_owned()), &LAG_BUCKETS)
+        .and_then(|builder| {
+            let name = Matcher::Full("atalaya_store_write_duration_seconds".to_owned());
+            builder.set_buckets_for_metric(name, &WRITE_BUCKETS)
+        })
         .map_err(|error| format!("can't set the buckets of the metrics: {error}"))?
         .build_recorder();
     let handle = recorder.handle();
@@ -82,6 +99,14 @@ fn handles() -> Handles {
         reload_at: gauge!("atalaya_reload_last_success_timestamp_seconds"),
         scrapes_refused: counter!("atalaya_http_refused_total"),
         log_lines_dropped: counter!("atalaya_log_lines_dropped_total"),
+        store: Store {
+            writes: ["ok", "failed"].map(|result| counter!("atalaya_store_writes_total", "result" => result)),
+            took: histogram!("atalaya_store_write_duration_seconds"),
+            waiting: gauge!("atalaya_store_waiting_rows"),
+            given_up: counter!("atalaya_store_given_up_rows_total"),
+            size: gauge!("atalaya_store_size_bytes"),
+            up: gauge!("atalaya_store_up"),
+        },
     }
 }
 
@@ -108,6 +133,26 @@ fn describe() {
     });
     describe_counter!("atalaya_http_refused_total", "Requests refused because too many were under way.");
     describe_counter!("atalaya_log_lines_dropped_total", "Lines of the log that could not be written.");
+    describe_store();
+}
+
+fn describe_store() {
+    describe_counter!("atalaya_store_writes_total", "Transactions of the store, by result.");
+    describe_histogram!(
+        "atalaya_store_write_duration_seconds",
+        Unit::Seconds,
+        "How long transactions of the store took, those that failed too."
+    );
+    describe_gauge!("atalaya_store_waiting_rows", "Rows that wait for being written.");
+    describe_counter!("atalaya_store_given_up_rows_total", "Rows lost because too many waited.");
+    metrics::with_recorder(|recorder| {
+        recorder.describe_gauge(
+            "atalaya_store_size_bytes".into(),
+            Some(Unit::Bytes),
+            "The size of the store's file with its log.".into(),
+        );
+    });
+    describe_gauge!("atalaya_store_up", "1 if the store takes what is written to it.");
 }
 
 fn with(record: impl FnOnce(&Handles)) {
@@ -165,4 +210,28 @@ pub fn request_refused() {
 /// A line of the log is lost.
 pub fn log_line_dropped() {
     with(|handles| handles.log_lines_dropped.increment(1));
+}
+
+/// A transaction of the store ended.
+pub fn store_written(well: bool, took: Duration) {
+    with(|handles| {
+        handles.store.writes[usize::from(!well)].increment(1);
+        handles.store.took.record(took.as_secs_f64());
+    });
+}
+
+pub fn store_waiting(rows: usize) {
+    with(|handles| handles.store.waiting.set(rows as f64));
+}
+
+pub fn store_given_up(rows: usize) {
+    with(|handles| handles.store.given_up.increment(rows as u64));
+}
+
+pub fn store_size(bytes: u64) {
+    with(|handles| handles.store.size.set(bytes as f64));
+}
+
+pub fn store_up(up: bool) {
+    with(|handles| handles.store.up.set(f64::from(u8::from(up))));
 }

@@ -5,6 +5,7 @@ mod demo;
 mod log;
 mod run;
 mod schema;
+mod store;
 mod validate;
 
 use crate::app::files::{self, Origin};
@@ -43,6 +44,8 @@ enum Command {
     Demo(demo::Options),
     /// Tell everything that is wrong with the definitions, without running any
     Validate(validate::Options),
+    /// Look into the file that outlives the agent: check it, compact it, export what it holds
+    Store(store::Options),
     /// Print the JSON Schema of the definitions, for editors
     Schema,
 }
@@ -160,6 +163,7 @@ fn act(cli: Cli) -> u8 {
         Command::Schema => schema::main(),
         Command::Validate(options) => validate::main(&options),
         Command::Check(options) => with_runtime(check::main(options)),
+        Command::Store(options) => with_runtime(store::main(options)),
         Command::Demo(options) => with_runtime(demo::main(options)),
         Command::Run(options) => with_runtime(run::main(options)),
     }

@@ -2,7 +2,45 @@
 //!
 //! Whoever has something to remember makes a [`Batch`], which is written in one transaction: an alert's state and
 //! the messages that tell of it are there together or not at all. Reading happens once, at the start
-//! ([`Remembered`]), and by the commands `atalaya store …`.
+//! ([`Remembered`]), and by the commands `atalaya store …` ([`Reader`]).
+//!
+//! How long it keeps what, so that the file stops growing (`benches/store.rs` measures it):
+//!
+//! | what | how long | form |
+//! |---|---|---|
+//! | alert states, cursors | while they are in use | a row each |
+//! | messages that wait | until they are settled; a month past their use at most | a row each |
+//! | messages that are settled | 30 days, the newest 5,000 | a row each |
+//! | episodes | 400 days, the newest 20,000 | a row each |
+//! | silences | 30 days past their end | a row each |
+//! | minutes of objectives | 90 days, exact | a row for two hours, then deflated, a row for each day |
+//! | days of baselines | 400 days | a row each |
+//! | durations of checks | minutes 26 hours, hours 35 days, days 400 days | HdrHistogram V2, merged upwards |
+//! | facts | 3 days, 64 MiB of deflated text at most | deflated, joined to chunks of some 256 KiB of text |
+//!
+//! It is written with `synchronous=FULL`: a commit is on the disk before anyone is told, also when the machine loses
+//! power. That costs one flush of the log for each commit, 1 to 10 ms on a disk, and commits are few: what waits is
+//! written together.
+
+mod error;
+mod facts;
+mod file;
+mod gathered;
+mod look;
+mod pack;
+mod quantiles;
+mod reader;
+mod remember;
+mod roll;
+mod tidy;
+mod write;
+
+pub use error::{StoreError, Trouble};
+pub use file::Store;
+pub use gathered::Gathered;
+pub use look::{Look, Table};
+pub use quantiles::Past;
+pub use reader::Reader;
 
 use crate::alert::Notice;
 use crate::fact::Silence;
@@ -153,4 +191,7 @@ pub struct Remembered {
     pub slices: Vec<SliceRow>,
     pub days: Vec<DayRow>,
     pub cursors: Vec<CursorRow>,
+    /// What is lost: the file that was found is damaged (where it lies now, what could be taken over from it), or rows
+    /// can't be read. Worth an alert.
+    pub damage: Option<String>,
 }

@@ -21,6 +21,7 @@ mod run;
 mod shipped;
 mod shop;
 mod square;
+mod store;
 mod support;
 mod tcp;
 mod tidy;
