@@ -3,13 +3,13 @@
 use super::answer::{Reply, error, id, moment, ok};
 use super::{Fault, Resend, State as Simulated};
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Older ones are forgotten.
@@ -24,7 +24,35 @@ const DELIVERY: SignedDuration = SignedDuration::from_secs(2);
 pub struct Outbox {
     emails: VecDeque<Email>,
     keys: BTreeMap<String, (Timestamp, Bytes, String)>,
+    /// Keys of requests that are under way.
+    under_way: BTreeSet<String>,
+    /// Emails that the plan allows a day.
+    pub daily_quota: Option<usize>,
     count: u64,
+}
+
+/// A key is under way until this is dropped, be it that the caller has gone.
+pub struct UnderWay<'a> {
+    resend: &'a Resend,
+    key: String,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.resend.state().outbox.under_way.remove(&self.key);
+    }
+}
+
+/// Begins a request to send; a refusal where another one with its key has not ended.
+pub fn begin<'a>(resend: &'a Resend, request: &Request) -> Option<Result<UnderWay<'a>, Reply>> {
+    let sends = request.method() == Method::POST && request.uri().path() == "/emails";
+    let key = request.headers().get("idempotency-key").filter(|_| sends)?.to_str().ok()?.to_owned();
+    Some(if resend.state().outbox.under_way.insert(key.clone()) {
+        Ok(UnderWay { resend, key })
+    } else {
+        let text = "Another request with the same idempotency key is in progress.";
+        Err(error(409, "concurrent_idempotent_requests", text))
+    })
 }
 
 struct Email {
@@ -137,6 +165,11 @@ fn accept(state: &mut Simulated, now: Timestamp, headers: &HeaderMap, body: Byte
     };
     if let Some(repeated) = key.and_then(|key| state.outbox.repeated(now, key, &body)) {
         return repeated;
+    }
+    let midnight = midnight(now);
+    if state.outbox.daily_quota.is_some_and(|quota| state.outbox.sent_since(midnight) >= quota) {
+        let text = "You have reached your daily email sending quota.";
+        return Err(error(429, "daily_quota_exceeded", text));
     }
     let fields = serde_json::from_slice::<Value>(&body).ok().and_then(|value| value.as_object().cloned());
     let fields = fields.ok_or_else(|| error(422, "validation_error", "The body is not a JSON object."))?;

@@ -1,7 +1,7 @@
 //! What every call passes before it is answered: the edge, the faults, the key, the rate.
 
 use super::answer::{Reply, error};
-use super::{Fault, Resend};
+use super::{Fault, Resend, emails};
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
@@ -38,6 +38,10 @@ impl Window {
 pub async fn pass(State(resend): State<Arc<Resend>>, request: Request, next: Next) -> Response {
     resend.state().calls += 1;
     let has = |fault| resend.state().has(fault);
+    let _under_way = match emails::begin(&resend, &request) {
+        Some(Err(refusal)) => return refusal.into_response(),
+        begun => begun,
+    };
     if has(Fault::Hang) {
         std::future::pending::<()>().await;
     }

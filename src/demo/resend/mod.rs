@@ -84,6 +84,11 @@ impl Resend {
         self.state().domains.push(domain);
     }
 
+    /// The plan allows so many emails a day; more are refused.
+    pub fn limit_daily(&self, emails: usize) {
+        self.state().outbox.daily_quota = Some(emails);
+    }
+
     /// Switches a fault on or off.
     pub fn set(&self, fault: Fault, on: bool) {
         let mut state = self.state();
