@@ -15,6 +15,7 @@ pub mod message;
 pub mod pagerduty;
 mod post;
 mod prometheus;
+pub mod resend;
 pub mod slack;
 pub mod smtp;
 pub mod webhook;
@@ -33,6 +34,7 @@ use std::time::Duration;
 pub enum Channel {
     Alertmanager(Box<alertmanager::Alertmanager>),
     Desktop(desktop::Desktop),
+    Resend(Box<resend::Resend>),
     Smtp(Box<smtp::Smtp>),
     Discord(discord::Discord),
     #[serde(rename = "pagerduty")]
@@ -47,6 +49,7 @@ impl Channel {
         match self {
             Channel::Alertmanager(kind) => &**kind,
             Channel::Desktop(kind) => kind,
+            Channel::Resend(kind) => &**kind,
             Channel::Smtp(kind) => &**kind,
             Channel::Discord(kind) => kind,
             Channel::PagerDuty(kind) => kind,

@@ -5,3 +5,4 @@ mod contract;
 mod desktop;
 mod mail;
 mod requests;
+mod resend;
