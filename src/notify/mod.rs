@@ -19,6 +19,7 @@ pub mod resend;
 pub mod slack;
 pub mod smtp;
 pub mod webhook;
+pub mod outbox;
 
 use crate::alert::Notice;
 use crate::probe::Build;
