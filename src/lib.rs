@@ -9,6 +9,7 @@
 //! | [`judge`] | what the numbers mean: limits, objectives, budgets, burn rates |
 //! | [`fact`] | everything that alerts are concluded from, as it happened |
 //! | [`alert`] | the life of an alert: told once, and its end told once |
+//! | [`mind`] | judgement and alerts together: facts in, what follows out |
 //! | [`notify`] | channels, the outbox, the words |
 //! | [`store`] | what outlives the process: one embedded SQLite file |
 //! | [`record`] | what the runs add up to: counts, HDR windows |
@@ -23,7 +24,7 @@
 //!
 //! What holds everywhere (`tests/it/tidy.rs` reads the sources and holds it):
 //!
-//! - `config`, `outcome`, `fact`, `record`, `judge`, `alert`, `export`, `schedule` and `view` do no I/O and read no clock: `now` is an
+//! - `config`, `outcome`, `fact`, `record`, `judge`, `alert`, `mind`, `export`, `schedule` and `view` do no I/O and read no clock: `now` is an
 //!   argument. Doing is at the rim.
 //! - One loop (`app::pipeline`) owns the state; whoever reads gets a [`view::View`]. So nothing needs a lock,
 //!   and nothing in the way of checking waits for a disk, a scrape or a browser.
@@ -40,6 +41,7 @@ pub mod demo;
 pub mod export;
 pub mod fact;
 pub mod judge;
+pub mod mind;
 pub mod notify;
 pub mod once;
 pub mod outcome;

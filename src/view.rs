@@ -3,8 +3,12 @@
 //! The loop that owns the state makes a view when somebody asks; readers share it and can't change
 //! anything, so they need no lock and never stand in the way of checking.
 
+use crate::alert::AlertView;
 use crate::clock::Now;
+use crate::config::alerting::{Alerting, Objective};
 use crate::config::{Check, Skipped};
+use crate::fact::Silence;
+use crate::judge::Standing;
 use crate::outcome::{Fault, Status};
 use crate::record::cells::Side;
 use crate::record::windows::{Counts, Total, Window};
@@ -32,6 +36,24 @@ pub struct View {
     /// Where in `checks` a name stands. Made once for each plan: in an outage every check asks for what it needs.
     pub by_name: Arc<HashMap<Arc<str>, usize>>,
     pub skipped: Arc<[Skipped]>,
+    /// In the order of the definitions.
+    pub objectives: Vec<ObjectiveView>,
+    /// Those that are not inactive, the gravest first.
+    pub alerts: Vec<AlertView>,
+    /// Those that have not ended.
+    pub silences: Vec<Silence>,
+    /// Objectives and channels that are defined and can't work now.
+    pub left_out: Arc<Alerting>,
+}
+
+/// One objective, at one moment.
+#[derive(Debug, Clone)]
+pub struct ObjectiveView {
+    pub objective: Arc<Objective>,
+    /// `None` before it was judged for the first time.
+    pub standing: Option<Arc<Standing>>,
+    /// Good and bad events since the process began.
+    pub events: (u64, u64),
 }
 
 impl View {
@@ -196,6 +218,10 @@ pub(crate) mod tests {
             checks: plan.checks.iter().map(seen).collect(),
             by_name: Arc::new(by_name(plan.checks.iter().map(|check| &**check))),
             skipped: plan.skipped.into(),
+            objectives: Vec::new(),
+            alerts: Vec::new(),
+            silences: Vec::new(),
+            left_out: plan.alerting,
         }
     }
 

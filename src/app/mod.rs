@@ -7,33 +7,48 @@
 //!    └──────── reload ────────┘
 //! ```
 
+mod cursors;
 pub mod files;
+pub mod home;
 pub mod keeper;
 pub mod limits;
+mod office;
 pub mod own;
 mod pipeline;
 mod reload;
 mod runner;
+mod thinking;
 
 use crate::clock::{self, Now};
 use crate::config::text::Variables;
-use crate::config::{Agent, Check, Files, Plan, Skipped};
+use crate::config::{Agent, Alerting, Check, Files, Plan, Skipped};
+use crate::fact::{Acknowledgement, Silence};
+use crate::mind::Mind;
+use crate::notify::{Delivery, courier};
 use crate::probe::net::Net;
 use crate::record::Run;
 use crate::schedule::Id;
+use crate::store::{Remembered, Store, StoreError};
 use crate::view::View;
+use cursors::Cursors;
 use files::Origin;
 use metrics_exporter_prometheus::PrometheusHandle;
+use office::Office;
 use reload::{Outlets, Reload};
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use thinking::Made;
 use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Events that wait for the loop. A run waits with its result when this is full, and counts as under way.
 const EVENTS_MAX: usize = 4096;
+
+/// Orders that wait for the runner; one to hurry that finds no room is given up, the next run comes anyway.
+const ORDERS_MAX: usize = 64;
 
 /// A loop that does not answer within this is stuck.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
@@ -49,10 +64,38 @@ pub enum Event {
     Dropped { id: Id, at: Now, times: u64 },
     /// The definitions are new.
     Replanned(Definitions),
+    /// A part of the agent tells how it is: `store`, `channel/mail`.
+    Own { part: Arc<str>, well: bool, text: String },
+    /// The store could be opened only now: what it remembers.
+    Found(Box<Remembered>),
+    /// Somebody wants something changed.
+    Asked { command: Command, answer: oneshot::Sender<Result<Vec<String>, Refused>> },
     /// Somebody wants to know whether this loop still turns.
     Ping(oneshot::Sender<()>),
     /// Somebody wants to see.
     Look(oneshot::Sender<Arc<View>>),
+}
+
+/// What can be asked of a running agent.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    Silence(Silence),
+    EndSilence { id: String, by: String },
+    Acknowledge(Acknowledgement),
+    TestChannel(String),
+}
+
+/// Why a command was not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// What it is about is not there; the text says what is.
+    NoSuch(String),
+    /// It can't be meant.
+    Wrong(String),
+    /// It was tried and failed.
+    Failed(String),
+    /// The agent does not answer.
+    Stuck,
 }
 
 /// Checks by the names that the schedule uses; an unchanged check keeps its own.
@@ -60,6 +103,7 @@ pub enum Event {
 pub struct Definitions {
     pub checks: Arc<[(Id, Arc<Check>)]>,
     pub skipped: Arc<[Skipped]>,
+    pub alerting: Arc<Alerting>,
 }
 
 /// Where definitions and values come from; read again at every reload.
@@ -74,6 +118,7 @@ pub struct Sources {
 #[derive(Clone)]
 pub struct Eyes {
     events: mpsc::Sender<Event>,
+    courier: mpsc::Sender<courier::Order>,
     pub own: PrometheusHandle,
     /// When the runner's loop last turned, in steady seconds.
     beat: Arc<AtomicU64>,
@@ -88,6 +133,32 @@ impl Eyes {
             view.await.ok()
         };
         tokio::time::timeout(ANSWER_MAX, asked).await.ok().flatten()
+    }
+
+    /// Asks for a change; what it did, in words.
+    pub async fn command(&self, command: Command) -> Result<Vec<String>, Refused> {
+        if let Command::TestChannel(name) = command {
+            return self.test_channel(name).await;
+        }
+        let (answer, done) = oneshot::channel();
+        let asked = async {
+            self.events.send(Event::Asked { command, answer }).await.ok()?;
+            done.await.ok()
+        };
+        tokio::time::timeout(ANSWER_MAX, asked).await.ok().flatten().unwrap_or(Err(Refused::Stuck))
+    }
+
+    /// Past the outbox: whoever tests wants to see what this one try says.
+    async fn test_channel(&self, name: String) -> Result<Vec<String>, Refused> {
+        let (reply, done) = oneshot::channel();
+        let order = courier::Order::Test { channel: name, reply };
+        self.courier.send(order).await.map_err(|_gone| Refused::Stuck)?;
+        match done.await.map_err(|_gone| Refused::Stuck)? {
+            Delivery::Delivered => Ok(vec!["delivered".to_owned()]),
+            Delivery::Retry { why, .. } | Delivery::Refused { why } | Delivery::Absent { why } => {
+                Err(Refused::Failed(why))
+            }
+        }
     }
 
     /// Whether both loops turn.
@@ -108,26 +179,65 @@ pub struct App {
     runner: tokio::task::JoinHandle<()>,
     pipeline: tokio::task::JoinHandle<()>,
     reload: tokio::task::JoinHandle<()>,
+    office: Office,
+}
+
+/// What the agent is started with.
+pub struct Start {
+    pub plan: Plan,
+    /// What the plan was read from.
+    pub files: Files,
+    pub sources: Sources,
+    pub hangup: Signal,
+    /// Renders what the agent recorded of itself.
+    pub own: PrometheusHandle,
+    /// The file of the store, and what it gave when it was opened.
+    pub store: Option<(PathBuf, Result<(Store, Remembered), StoreError>)>,
 }
 
 impl App {
-    /// Starts what is planned; `files` is what it was read from. `own` renders what the agent recorded of itself.
-    pub fn start(plan: Plan, files: &Files, sources: Sources, hangup: Signal, own: PrometheusHandle) -> App {
+    /// Starts what is planned.
+    pub fn start(start: Start) -> App {
+        let Start { plan, files, sources, hangup, own, store } = start;
         let agent = plan.agent.clone();
         let (events, inbox) = mpsc::channel(EVENTS_MAX);
         let (stop, stopped) = watch::channel(false);
         let mut ids = Ids::default();
         let definitions = ids.assign(plan, &HashMap::new());
         let runs_max = limits::runs_max(agent.runs_max);
-        let (commands, orders) = mpsc::channel(4);
+        let (orders, told) = mpsc::channel(ORDERS_MAX);
+        let cursors = Cursors::default();
         let beat = Arc::new(AtomicU64::new(clock::steady().as_secs()));
-        let eyes = Eyes { events: events.clone(), own, beat: beat.clone() };
-        let pipeline = tokio::spawn(pipeline::run(definitions.clone(), inbox));
-        let runner = runner::Runner::new(runs_max, agent.grace, events.clone(), beat);
-        let runner = tokio::spawn(runner.run(definitions.clone(), orders, stopped.clone()));
-        let reload = Reload::new(sources, ids, definitions, agent.clone(), Outlets { commands, events });
-        let reload = tokio::spawn(reload.run(reload::texts(files), hangup, stopped));
-        App { eyes, agent, stop, runner, pipeline, reload }
+        let (office, mut remembered) =
+            Office::open(store, &definitions.alerting, events.downgrade(), agent.grace);
+        let now = clock::now();
+        let checks = definitions.checks.iter().map(|(_, check)| &**check);
+        let (mind, unreadable) = Mind::new(checks, definitions.alerting.clone(), &mut remembered, now.wall);
+        for unreadable in unreadable {
+            tracing::error!(unreadable, "the store holds an alert that this version can't read");
+        }
+        let made = Made {
+            mind,
+            alerting: definitions.alerting.clone(),
+            agent: remembered.agent,
+            cursors: cursors.clone(),
+            keeper: office.keeper.clone(),
+            orders: orders.clone(),
+            now,
+        };
+        let eyes = Eyes { events: events.clone(), courier: office.courier.clone(), own, beat: beat.clone() };
+        let pipeline = tokio::spawn(pipeline::run(definitions.clone(), made, inbox));
+        let runner = runner::Runner::new(runs_max, agent.grace, events.clone(), cursors, beat);
+        let runner = tokio::spawn(runner.run(definitions.clone(), told, stopped.clone()));
+        let reload = Reload::new(
+            sources,
+            ids,
+            definitions,
+            agent.clone(),
+            Outlets { orders, events, courier: office.courier.clone() },
+        );
+        let reload = tokio::spawn(reload.run(reload::texts(&files), hangup, stopped));
+        App { eyes, agent, stop, runner, pipeline, reload, office }
     }
 
     pub fn agent(&self) -> &Agent {
@@ -140,6 +250,7 @@ impl App {
             _ = &mut self.runner => "the runner",
             _ = &mut self.pipeline => "the loop that owns the state",
             _ = &mut self.reload => "the watcher of the definitions",
+            part = self.office.broken() => part,
         }
     }
 
@@ -148,13 +259,15 @@ impl App {
         self.stop.send(true).ok();
     }
 
-    /// Stops in order: no new runs, running ones end or are ended, what happened is applied.
+    /// Stops in order: no new runs, running ones end or are ended, what happened is applied, messages under way are
+    /// delivered or stay for the next start, everything is written.
     pub async fn stop(self) {
         self.begin_stop();
         self.runner.await.ok();
         self.reload.await.ok();
         drop(self.eyes);
         self.pipeline.await.ok();
+        self.office.close().await;
     }
 }
 
@@ -181,6 +294,6 @@ impl Ids {
                 (self.next, check)
             }
         });
-        Definitions { checks: checks.collect(), skipped: plan.skipped.into() }
+        Definitions { checks: checks.collect(), skipped: plan.skipped.into(), alerting: plan.alerting }
     }
 }

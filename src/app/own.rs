@@ -14,6 +14,8 @@ const LAG_BUCKETS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.
 
 /// Upper bounds for how long the store takes for a write, in seconds.
 const WRITE_BUCKETS: [f64; 8] = [0.001, 0.0025, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0];
+/// Upper bounds for how long a try to deliver takes, in seconds; a try ends at its channel's `timeout`.
+const DELIVERY_BUCKETS: [f64; 9] = [0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
 
 /// The exporter keeps every value until it is told to count them.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -62,6 +64,10 @@ pub fn install() -> Result<PrometheusHandle, String> {
         .and_then(|builder| {
             let name = Matcher::Full("atalaya_store_write_duration_seconds".to_owned());
             builder.set_buckets_for_metric(name, &WRITE_BUCKETS)
+        })
+        .and_then(|builder| {
+            let delivery = Matcher::Full("atalaya_notification_attempt_duration_seconds".to_owned());
+            builder.set_buckets_for_metric(delivery, &DELIVERY_BUCKETS)
         })
         .map_err(|error| format!("can't set the buckets of the metrics: {error}"))?
         .build_recorder();
@@ -153,6 +159,25 @@ fn describe_store() {
         );
     });
     describe_gauge!("atalaya_store_up", "1 if the store takes what is written to it.");
+    describe_notifications();
+}
+
+fn describe_notifications() {
+    describe_counter!(
+        "atalaya_notifications_total",
+        "Messages by what became of them; `retried` counts tries that failed and are repeated."
+    );
+    describe_gauge!(
+        "atalaya_notification_oldest_pending_seconds",
+        Unit::Seconds,
+        "How long the oldest message has waited to be delivered; 0 when none waits."
+    );
+    describe_gauge!("atalaya_notification_channel_up", "1 if the channel delivers, as far as is known.");
+    describe_histogram!(
+        "atalaya_notification_attempt_duration_seconds",
+        Unit::Seconds,
+        "How long tries to deliver took, by channel."
+    );
 }
 
 fn with(record: impl FnOnce(&Handles)) {
@@ -234,4 +259,25 @@ pub fn store_size(bytes: u64) {
 
 pub fn store_up(up: bool) {
     with(|handles| handles.store.up.set(f64::from(u8::from(up))));
+}
+
+/// A message to this channel had this fate. There are few, so names are looked up each time.
+pub fn notified(channel: &str, kind: &'static str, result: &'static str) {
+    let channel = channel.to_owned();
+    counter!("atalaya_notifications_total", "channel" => channel, "kind" => kind, "result" => result)
+        .increment(1);
+}
+
+pub fn notification_oldest_pending(age: Duration) {
+    gauge!("atalaya_notification_oldest_pending_seconds").set(age.as_secs_f64());
+}
+
+pub fn channel_up(channel: &str, up: bool) {
+    let channel = channel.to_owned();
+    gauge!("atalaya_notification_channel_up", "channel" => channel).set(f64::from(u8::from(up)));
+}
+
+pub fn notification_tried(channel: &str, took: Duration) {
+    let channel = channel.to_owned();
+    histogram!("atalaya_notification_attempt_duration_seconds", "channel" => channel).record(took);
 }

@@ -1,13 +1,18 @@
 //! The one loop that owns the state: events in, one after the other; views out.
 
-use super::{Definitions, Event, own};
+use super::thinking::{Made, Thinking};
+use super::{Command, Definitions, Event, Refused, own};
 use crate::clock::{self, Now};
-use crate::config::{Check, Skipped};
+use crate::config::{Alerting, Check, Skipped};
 use crate::export::check_labels;
+use crate::fact::{Fact, What};
+use crate::mind::Promise;
 use crate::outcome::Status;
+use crate::record::cells::{Cells, Side};
 use crate::record::{Record, Run};
 use crate::schedule::Id;
-use crate::view::{CheckView, View, by_name};
+use crate::store::{Batch, HistogramRow};
+use crate::view::{CheckView, ObjectiveView, View, by_name};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -30,22 +35,43 @@ struct Pipeline {
     by_name: Arc<HashMap<Arc<str>, usize>>,
     skipped: Arc<[Skipped]>,
     states: HashMap<Id, State>,
+    alerting: Arc<Alerting>,
+    thinking: Thinking,
+    keeper: mpsc::Sender<Batch>,
 }
 
-/// Applies events until nobody can send any more.
-pub async fn run(definitions: Definitions, mut inbox: mpsc::Receiver<Event>) {
+/// Applies events until nobody can send any more; then hands on the last that there is to remember.
+pub async fn run(definitions: Definitions, made: Made, mut inbox: mpsc::Receiver<Event>) {
     let mut pipeline = Pipeline {
-        started: clock::now(),
+        started: made.now,
         order: Arc::new([]),
         by_name: Arc::default(),
         skipped: Arc::new([]),
         states: HashMap::new(),
+        alerting: made.alerting.clone(),
+        keeper: made.keeper.clone(),
+        thinking: Thinking::new(made),
     };
     pipeline.replan(definitions);
-    while let Some(event) = inbox.recv().await {
-        own::events_waiting(inbox.len());
-        pipeline.apply(event);
+    pipeline.thinking.think(Fact { at: pipeline.started.wall, what: What::Started });
+    loop {
+        let nap = pipeline.thinking.nap();
+        tokio::select! {
+            event = inbox.recv() => match event {
+                Some(event) => {
+                    own::events_waiting(inbox.len());
+                    pipeline.apply(event);
+                }
+                None => break,
+            },
+            () = tokio::time::sleep(nap) => {}
+        }
+        let now = clock::now();
+        if pipeline.thinking.turn(now) {
+            pipeline.close_minute(now);
+        }
     }
+    pipeline.thinking.finish(clock::wall()).await;
 }
 
 impl Pipeline {
@@ -55,6 +81,11 @@ impl Pipeline {
                 if let Some(state) = self.states.get_mut(&id) {
                     state.dropping = false;
                     log(&state.check, &state.record, &run);
+                    // One that began before the last saw an older state of the target.
+                    let last = state.record.last.as_ref();
+                    if last.is_none_or(|last| run.began >= last.run.began) {
+                        self.thinking.ran(at.wall, &state.check, &run);
+                    }
                     state.record.run(at, run);
                     state.view = None;
                 }
@@ -66,9 +97,19 @@ impl Pipeline {
                     }
                     state.record.dropped(at, times);
                     state.view = None;
+                    let check = state.check.name.clone();
+                    self.thinking.think(Fact { at: at.wall, what: What::Dropped { check, times } });
                 }
             }
             Event::Replanned(definitions) => self.replan(definitions),
+            Event::Own { part, well, text } => {
+                let what = What::Own { part, well, text };
+                self.thinking.think(Fact { at: clock::wall(), what });
+            }
+            Event::Found(mut remembered) => self.thinking.found(&mut remembered, clock::wall()),
+            Event::Asked { command, answer } => {
+                answer.send(self.asked(command)).ok();
+            }
             Event::Ping(answer) => {
                 answer.send(()).ok();
             }
@@ -88,8 +129,10 @@ impl Pipeline {
                 .insert(*id, State { check: check.clone(), labels, record, dropping: false, view: None });
         }
         self.by_name = Arc::new(by_name(definitions.checks.iter().map(|(_, check)| &**check)));
+        self.thinking.replan(&definitions.checks, definitions.alerting.clone(), clock::wall());
         self.order = definitions.checks;
         self.skipped = definitions.skipped;
+        self.alerting = definitions.alerting;
     }
 
     /// What is known now. A check where nothing happened since the last view, not even a minute, is not copied again.
@@ -113,7 +156,74 @@ impl Pipeline {
             checks,
             by_name: self.by_name.clone(),
             skipped: self.skipped.clone(),
+            objectives: self.thinking.mind.promises().iter().map(objective_view).collect(),
+            alerts: self.thinking.mind.alerts(),
+            silences: self.thinking.mind.silences().to_vec(),
+            left_out: self.alerting.clone(),
         }
+    }
+
+    /// What somebody asked for becomes a fact like any other.
+    fn asked(&mut self, command: Command) -> Result<Vec<String>, Refused> {
+        let at = clock::wall();
+        match command {
+            Command::Silence(silence) => {
+                crate::alert::validate_silence(&silence).map_err(Refused::Wrong)?;
+                let id = silence.id.clone();
+                self.thinking.think(Fact { at, what: What::Silenced(silence) });
+                Ok(vec![id])
+            }
+            Command::EndSilence { id, by } => {
+                if !self.thinking.mind.silences().iter().any(|silence| silence.id == id) {
+                    return Err(Refused::NoSuch(format!("no silence `{id}` is in force")));
+                }
+                self.thinking.think(Fact { at, what: What::SilenceEnded { id: id.clone(), by } });
+                Ok(vec![id])
+            }
+            Command::Acknowledge(acknowledgement) => {
+                let keys = self.thinking.mind.acknowledges(at, &acknowledgement).map_err(Refused::NoSuch)?;
+                self.thinking.think(Fact { at, what: What::Acknowledged(acknowledgement) });
+                Ok(keys)
+            }
+            Command::TestChannel(name) => Err(Refused::NoSuch(name)),
+        }
+    }
+
+    /// Hands the minute that is over to the store. What is packed here is encoded elsewhere: that takes longer.
+    fn close_minute(&mut self, now: Now) {
+        let minute = u32::try_from(now.wall.as_second() / 60 - 1).unwrap_or_default();
+        let mut closed = Vec::new();
+        for (id, _) in self.order.iter() {
+            let Some(state) = self.states.get_mut(id) else { continue };
+            state.record.windows.advance(now.steady);
+            if let Some((counts, cells)) = state.record.windows.last_minute() {
+                closed.push((state.check.name.clone(), counts, cells));
+            }
+        }
+        let keeper = self.keeper.clone();
+        tokio::task::spawn_blocking(move || {
+            let row = |(check, counts, cells): (Arc<str>, [u32; 5], Cells)| HistogramRow {
+                check,
+                minute,
+                counts,
+                good: cells.to_v2(Side::Good),
+                failed: cells.to_v2(Side::Failed),
+            };
+            let histograms = closed.into_iter().map(row).collect();
+            let batch = Batch { histograms, ..Batch::default() };
+            // Without room this minute's histograms are given up, before anything that was promised.
+            if keeper.try_send(batch).is_err() {
+                tracing::warn!("the store is slow: the histograms of a minute are given up");
+            }
+        });
+    }
+}
+
+fn objective_view(promise: &Promise) -> ObjectiveView {
+    ObjectiveView {
+        objective: promise.objective.clone(),
+        standing: promise.standing.clone(),
+        events: promise.events,
     }
 }
 

@@ -5,9 +5,11 @@
 //! now and then in any case: file systems of other machines and swapped folders tell nobody.
 
 use super::files::Origin;
+use super::runner::Order;
 use super::{Definitions, Event, Ids, Sources, own, told_to_stop};
 use crate::clock;
 use crate::config::{self, Agent, Check, Files, Plan};
+use crate::notify::courier;
 use notify::event::{EventKind, ModifyKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::HashMap;
@@ -29,8 +31,9 @@ pub type Texts = Vec<(String, String)>;
 
 /// Who is told of new definitions.
 pub struct Outlets {
-    pub commands: mpsc::Sender<Definitions>,
+    pub orders: mpsc::Sender<Order>,
     pub events: mpsc::Sender<Event>,
+    pub courier: mpsc::Sender<courier::Order>,
 }
 
 pub struct Reload {
@@ -115,7 +118,8 @@ impl Reload {
         let (checks, skipped) = (definitions.checks.len(), definitions.skipped.len());
         // The loop first: it must know a check before its first run ends.
         self.outlets.events.send(Event::Replanned(definitions.clone())).await.ok();
-        self.outlets.commands.send(definitions).await.ok();
+        self.outlets.courier.send(courier::Order::Replan(definitions.alerting.clone())).await.ok();
+        self.outlets.orders.send(Order::Replan(definitions)).await.ok();
         own::reloaded(Some(clock::wall().as_millisecond() as f64 / 1e3));
         tracing::info!(checks, unchanged, skipped, "definitions read again");
     }

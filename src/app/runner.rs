@@ -1,11 +1,12 @@
 //! Starts what is due and hands on what was found. Nothing here waits for anything but time and room in
 //! the queue of the loop.
 
+use super::cursors::Cursors;
 use super::{Definitions, Event, own, told_to_stop};
 use crate::clock;
 use crate::config::Check;
 use crate::judge::limits;
-use crate::probe;
+use crate::probe::{self, Counted};
 use crate::record::Run;
 use crate::schedule::{self, Due, Id, Schedule};
 use std::collections::{HashMap, HashSet};
@@ -37,8 +38,17 @@ pub struct Runner {
     runs: JoinSet<()>,
     grace: Duration,
     events: mpsc::Sender<Event>,
+    cursors: Cursors,
     /// When this loop last turned, in steady seconds.
     beat: Arc<AtomicU64>,
+}
+
+/// What the runner is told.
+pub enum Order {
+    /// The definitions are new.
+    Replan(Definitions),
+    /// Others have failed: look again at these at once, to know whether they have too.
+    Hurry(Vec<Id>),
 }
 
 impl Runner {
@@ -46,6 +56,7 @@ impl Runner {
         runs_max: usize,
         grace: Duration,
         events: mpsc::Sender<Event>,
+        cursors: Cursors,
         beat: Arc<AtomicU64>,
     ) -> Runner {
         Runner {
@@ -55,6 +66,7 @@ impl Runner {
             runs: JoinSet::new(),
             grace,
             events,
+            cursors,
             beat,
         }
     }
@@ -63,7 +75,7 @@ impl Runner {
     pub async fn run(
         mut self,
         definitions: Definitions,
-        mut orders: mpsc::Receiver<Definitions>,
+        mut orders: mpsc::Receiver<Order>,
         mut stopped: watch::Receiver<bool>,
     ) {
         self.replan(&definitions);
@@ -73,7 +85,10 @@ impl Runner {
             tokio::select! {
                 biased;
                 () = told_to_stop(&mut stopped) => break,
-                Some(definitions) = orders.recv() => self.replan(&definitions),
+                Some(order) = orders.recv() => match order {
+                    Order::Replan(definitions) => self.replan(&definitions),
+                    Order::Hurry(ids) => self.hurry(&ids).await,
+                },
                 () = tokio::time::sleep(nap) => {}
                 Some(ended) = self.runs.join_next(), if !self.runs.is_empty() => tell_panic(&ended),
             }
@@ -115,6 +130,17 @@ impl Runner {
         own::checks(definitions.checks.len(), definitions.skipped.len());
     }
 
+    /// Runs beside the schedule. One that is under way will tell soon enough.
+    async fn hurry(&mut self, ids: &[Id]) {
+        let now = clock::steady();
+        for id in ids {
+            let idle = |entry: &Entry| entry.under_way.load(Ordering::Acquire) == 0;
+            if self.entries.get(id).is_some_and(idle) {
+                self.begin(Due { id: *id, at: now, missed: 0 }).await;
+            }
+        }
+    }
+
     async fn begin(&mut self, due: Due) {
         if due.missed > 0 {
             self.dropped(due.id, due.missed, own::Dropped::Missed).await;
@@ -129,7 +155,12 @@ impl Runner {
             self.dropped(due.id, 1, own::Dropped::Full).await;
             return;
         };
-        self.runs.spawn(one_run(due, entry.check.clone(), turn, place, self.events.clone()));
+        let check = entry.check.clone();
+        let counted = match check.counts {
+            true => Counted::UpTo(self.cursors.get(&check.name)),
+            false => Counted::Never,
+        };
+        self.runs.spawn(one_run(due, check, counted, (turn, place), self.events.clone()));
     }
 
     async fn dropped(&self, id: Id, times: u64, why: own::Dropped) {
@@ -161,18 +192,19 @@ fn tell_panic(ended: &Result<(), JoinError>) {
 async fn one_run(
     due: Due,
     check: Arc<Check>,
-    _turn: Turn,
-    place: OwnedSemaphorePermit,
+    counted: Counted,
+    (turn, place): (Turn, OwnedSemaphorePermit),
     events: mpsc::Sender<Event>,
 ) {
     let lag = clock::steady().saturating_sub(due.at);
     own::lag(lag);
-    let look = probe::look(&*check.probe, clock::wall(), check.timeout).await;
+    let look = probe::look_on(&*check.probe, clock::wall(), check.timeout, counted).await;
     drop(place);
     let mut outcome = look.outcome;
     limits::apply(&check.limits, look.took, &mut outcome);
     let run = Run { began: due.at + lag, lag, took: look.took, phases: look.phases, outcome };
     events.send(Event::Ran { id: due.id, at: clock::now(), run }).await.ok();
+    drop(turn);
 }
 
 /// The right to be one of a check's runs; given back when the run is over, in whatever way.

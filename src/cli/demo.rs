@@ -7,12 +7,13 @@ use super::run::{Signals, Watch};
 use super::{exit, fail, load_files, log, print};
 use crate::app::Sources;
 use crate::app::files::Origin;
+use crate::app::home;
 use crate::config::text::Variables;
 use crate::config::{Plan, Skipped};
 use crate::demo::switch::Switch;
 use crate::demo::{Shop, watch_list};
 use crate::probe::net::Net;
-use crate::web::token::{Token, guard};
+use crate::web::token::Token;
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -87,11 +88,19 @@ async fn show(options: Options, signals: Signals) -> Result<(), u8> {
     let (mut plan, files) = load_files(&origin, &variables, &net)?;
     hurry(&mut plan);
     let token = Token::new().map_err(fail)?;
-    let control = guard(shop.faults.router(), token.clone());
+    let control = shop.faults.router();
     let left_out = left_out(&plan);
     let site = shop.site.clone();
     let sources = Sources { origin, variables: Arc::new(variables), net };
-    let watch = Watch { plan, files, sources, address: options.listen, more: control };
+    let watch = Watch {
+        plan,
+        files,
+        sources,
+        address: options.listen,
+        store: Some(directory.path().join(home::STORE)),
+        token: token.clone(),
+        more: control,
+    };
     let watching = watch.until_told(signals, |address| {
         // The demo runs all the same: the pages can be read where standard output can't.
         print(&(welcome(address, &site, &token, &left_out) + "\n"), exit::OK);

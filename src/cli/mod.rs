@@ -1,10 +1,16 @@
 //! The command line: one file per command, exit codes as documented constants.
 
+mod alerts;
 mod check;
 mod demo;
 mod log;
+mod notify;
+mod remote;
+mod replay;
 mod run;
 mod schema;
+mod silence;
+mod slo;
 mod store;
 mod validate;
 
@@ -44,6 +50,18 @@ enum Command {
     Demo(demo::Options),
     /// Tell everything that is wrong with the definitions, without running any
     Validate(validate::Options),
+    /// What is promised and how it stands, asked of a running agent
+    Slo(slo::Options),
+    /// What is wrong now and who was told, asked of a running agent
+    Alerts(alerts::Options),
+    /// Say that somebody has seen an alert: reminders and escalation end
+    Ack(alerts::AckOptions),
+    /// Tell nobody for a while
+    Silence(silence::Options),
+    /// Try a channel of a running agent
+    Notify(notify::Options),
+    /// Judge once more what happened, by the definitions as they are now
+    Replay(replay::Options),
     /// Look into the file that outlives the agent: check it, compact it, export what it holds
     Store(store::Options),
     /// Print the JSON Schema of the definitions, for editors
@@ -162,8 +180,14 @@ fn act(cli: Cli) -> u8 {
     match cli.command {
         Command::Schema => schema::main(),
         Command::Validate(options) => validate::main(&options),
-        Command::Check(options) => with_runtime(check::main(options)),
+        Command::Slo(options) => with_runtime(slo::main(options)),
+        Command::Alerts(options) => with_runtime(alerts::main(options)),
+        Command::Ack(options) => with_runtime(alerts::acknowledge(options)),
+        Command::Silence(options) => with_runtime(silence::main(options)),
+        Command::Notify(options) => with_runtime(notify::main(options)),
         Command::Store(options) => with_runtime(store::main(options)),
+        Command::Replay(options) => replay::main(&options),
+        Command::Check(options) => with_runtime(check::main(options)),
         Command::Demo(options) => with_runtime(demo::main(options)),
         Command::Run(options) => with_runtime(run::main(options)),
     }

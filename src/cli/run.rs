@@ -1,12 +1,15 @@
 //! `atalaya run`: watch until told to stop.
 
 use super::{Definitions, exit, fail, load_files, log, variables};
-use crate::app::{App, Sources, own};
+use crate::app::{App, Sources, Start, home, own};
 use crate::config::{Files, Plan};
 use crate::probe::net::Net;
+use crate::store::Store;
+use crate::web::token::{Token, guard};
 use crate::web::{self, Router, Server};
 use clap::Args;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -17,6 +20,9 @@ pub struct Options {
     /// Where pages and metrics are served, in place of what the agent's file says
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
+    /// The file of the store, in place of what the agent's file says; `none` forgets everything when it ends
+    #[arg(long, value_name = "FILE")]
+    store: Option<PathBuf>,
 }
 
 pub async fn main(options: Options) -> u8 {
@@ -38,7 +44,15 @@ pub async fn main(options: Options) -> u8 {
     };
     let sources = Sources { origin, variables, net };
     let address = options.listen.unwrap_or(plan.agent.listen);
-    let watch = Watch { plan, files, sources, address, more: Router::new() };
+    let store = match options.store.as_deref() {
+        Some(none) if none == Path::new("none") => None,
+        given => Some(home::store_path(given, &plan.agent, &sources.origin.agent)),
+    };
+    let token = match home::token(&plan.agent, store.as_deref()) {
+        Ok(token) => token,
+        Err(error) => return fail(error),
+    };
+    let watch = Watch { plan, files, sources, address, store, token, more: Router::new() };
     match watch.until_told(signals, |_| {}).await {
         Ok(()) => exit::OK,
         Err(error) => fail(error),
@@ -70,6 +84,10 @@ pub struct Watch {
     pub files: Files,
     pub sources: Sources,
     pub address: SocketAddr,
+    /// The file of the store; none: everything is forgotten when it ends.
+    pub store: Option<PathBuf>,
+    /// What changes something takes it.
+    pub token: Token,
     /// Served beside the agent's own pages.
     pub more: Router,
 }
@@ -77,7 +95,7 @@ pub struct Watch {
 impl Watch {
     /// Runs until SIGTERM or SIGINT; a second one ends it at once. `started` is told where it listens.
     pub async fn until_told(self, signals: Signals, started: impl FnOnce(SocketAddr)) -> Result<(), String> {
-        let Watch { plan, files, sources, address, more } = self;
+        let Watch { plan, files, sources, address, store, token, more } = self;
         let Signals { mut terminate, mut interrupt, hangup } = signals;
         let listener = web::bind(address).await?;
         let address = listener.local_addr().map_err(|error| format!("can't tell the port: {error}"))?;
@@ -85,8 +103,16 @@ impl Watch {
         let upkeep = tokio::spawn(own::upkeep(handle.clone()));
         tell(&plan, address);
         let (checks, skipped) = (plan.checks.len(), plan.skipped.len());
-        let mut app = App::start(plan, &files, sources, hangup, handle);
-        let server = Server::start(listener, web::router(app.eyes.clone()).merge(more));
+        let store = match store {
+            Some(path) => {
+                let opened = Store::open(&path).await;
+                Some((path, opened))
+            }
+            None => None,
+        };
+        let mut app = App::start(Start { plan, files, sources, hangup, own: handle, store });
+        let pages = guard(web::router(app.eyes.clone()).merge(more), token);
+        let server = Server::start(listener, pages);
         tracing::info!(%address, checks, skipped, "watching");
         started(address);
         let why = tokio::select! {

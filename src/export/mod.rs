@@ -5,7 +5,9 @@
 
 pub mod exposition;
 mod families;
+mod promises;
 pub use families::check_labels;
+pub use promises::window_word;
 pub mod own;
 
 use crate::view::View;
@@ -68,6 +70,7 @@ impl Exposition {
             self.write_measures(&family);
         } else {
             families::write_skipped(&self.view, &mut self.writer);
+            promises::write(&self.view, &mut self.writer);
             self.writer.end();
             self.done = true;
         }

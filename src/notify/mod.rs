@@ -8,18 +8,20 @@
 
 pub mod alertmanager;
 mod chat;
+pub mod courier;
 pub mod desktop;
 pub mod discord;
 mod mailbox;
 pub mod message;
+pub mod outbox;
 pub mod pagerduty;
 mod post;
 mod prometheus;
 pub mod resend;
 pub mod slack;
 pub mod smtp;
+mod trial;
 pub mod webhook;
-pub mod outbox;
 
 use crate::alert::Notice;
 use crate::probe::Build;

@@ -170,6 +170,11 @@ impl Cells {
 pub struct Packed(Box<[u8]>);
 
 impl Packed {
+    /// As it was before it was packed.
+    pub fn unpack(&self) -> Cells {
+        Cells { cells: self.iter().collect() }
+    }
+
     /// (marked cell, count), as [`Cells::subtract`] takes them.
     pub fn iter(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
         let mut rest = &*self.0;

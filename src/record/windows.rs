@@ -244,6 +244,13 @@ impl Windows {
         }
     }
 
+    /// The minute that was over last, as of the last [`Windows::advance`]: counts in the order ok, degraded, failed,
+    /// unknown, dropped. Nothing where nothing happened in it.
+    pub fn last_minute(&self) -> Option<([u32; 5], Cells)> {
+        let last = self.minutes.over.back()?;
+        (u64::from(last.index) + 1 == self.minutes.index).then(|| (last.counts, last.cells.unpack()))
+    }
+
     /// What a window holds, as of the last [`Windows::advance`].
     pub fn total(&self, window: Window) -> &Total {
         match window {

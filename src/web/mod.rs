@@ -1,8 +1,9 @@
 //! What is served over HTTP. The only place (with the demo) that knows the web framework.
 //!
-//! Nothing here can hold the agent up: connections, headers and their time are bounded, bodies are
-//! refused, and every answer is made from a view that is shared.
+//! Nothing here can hold the agent up: connections, headers, bodies and their time are bounded, and every answer is
+//! made from a view that is shared. What changes something takes the token ([`token::guard`]).
 
+mod alerting;
 mod health;
 mod scrape;
 mod server;
@@ -14,10 +15,10 @@ use crate::export::exposition::Format;
 use crate::outcome::Status;
 use crate::view::View;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
-use axum::routing::get;
+use axum::routing::{delete, get, post};
 use futures_util::stream;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -29,6 +30,9 @@ pub use server::{Server, bind};
 
 /// Scrapes at the same time; more are refused. Each holds one view and one piece of text.
 const SCRAPES_MAX: usize = 8;
+
+/// An acknowledgement, a silence: a sentence and some names.
+const BODY_BYTES_MAX: usize = 16 * 1024;
 
 #[derive(Clone)]
 struct Shared {
@@ -45,6 +49,13 @@ pub fn router(eyes: Eyes) -> Router {
         .route("/healthz", get(alive))
         .route("/readyz", get(ready))
         .route("/api/v1/health", get(report))
+        .route("/api/v1/objectives", get(alerting::objectives))
+        .route("/api/v1/alerts", get(alerting::alerts))
+        .route("/api/v1/alerts/acknowledge", post(alerting::acknowledge))
+        .route("/api/v1/silences", get(alerting::silences).post(alerting::add_silence))
+        .route("/api/v1/silences/{id}", delete(alerting::end_silence))
+        .route("/api/v1/channels/{name}/test", post(alerting::test_channel))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(shared)
 }
 

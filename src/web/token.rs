@@ -27,6 +27,11 @@ impl Token {
         Ok(Token(Arc::new(text.into())))
     }
 
+    /// One that the definitions give.
+    pub fn given(token: SecretString) -> Token {
+        Token(Arc::new(token))
+    }
+
     /// For the one who may know it.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()

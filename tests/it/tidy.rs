@@ -54,6 +54,7 @@ fn what_thinks_does_no_input_and_reads_no_clock() {
         "record/",
         "judge/",
         "alert/",
+        "mind.rs",
         "export/",
         "schedule.rs",
         "view.rs",

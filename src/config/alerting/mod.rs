@@ -77,13 +77,7 @@ impl Objective {
 
     /// Names of the checks whose runs it is made from.
     pub fn checks(&self) -> Vec<&Arc<str>> {
-        match &self.indicator {
-            Indicator::Availability { checks } => checks.iter().collect(),
-            Indicator::Latency { check, .. }
-            | Indicator::Counts { check, .. }
-            | Indicator::Measure { check, .. }
-            | Indicator::Baseline { check, .. } => vec![check],
-        }
+        self.indicator.checks()
     }
 
     /// Who is told of an alert of this severity.
@@ -109,6 +103,19 @@ pub enum Indicator {
     Measure { check: Arc<str>, measure: Arc<str>, good: Bound },
     /// The mean of a value, against what it usually is.
     Baseline { check: Arc<str>, count: Arc<str>, sum: Arc<str>, squares: Arc<str>, unit: String },
+}
+
+impl Indicator {
+    /// Names of the checks whose runs it is made from.
+    pub fn checks(&self) -> Vec<&Arc<str>> {
+        match self {
+            Indicator::Availability { checks } => checks.iter().collect(),
+            Indicator::Latency { check, .. }
+            | Indicator::Counts { check, .. }
+            | Indicator::Measure { check, .. }
+            | Indicator::Baseline { check, .. } => vec![check],
+        }
+    }
 }
 
 /// How good and bad come from two columns.

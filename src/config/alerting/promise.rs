@@ -12,6 +12,7 @@ use crate::config::share::Share;
 use crate::config::value::Period;
 use crate::judge::limits::DURATION;
 use secrecy::ExposeSecret;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::hash::Hasher;
 use std::sync::Arc;
@@ -72,6 +73,7 @@ impl Reader<'_> {
         let title = raw.title.clone().unwrap_or_else(|| title_of(&name));
         alerting.objectives.push(Arc::new(Objective {
             generation: self.generation(&indicator),
+            every: self.every(&indicator),
             title,
             section: raw.section.clone().unwrap_or_else(|| "general".to_owned()),
             description: raw.description.clone(),
@@ -234,6 +236,12 @@ impl Reader<'_> {
             self.faults.push(fault);
         }
         Ok(None)
+    }
+
+    fn every(&self, indicator: &Indicator) -> BTreeMap<Arc<str>, Duration> {
+        let of = indicator.checks();
+        let used = self.checks.iter().filter(|check| of.contains(&&check.name));
+        used.map(|check| (check.name.clone(), check.every)).collect()
     }
 
     /// The same in every version of the program: counts that were stored are found again by it.

@@ -42,20 +42,14 @@ impl Outbox {
         else {
             return;
         };
-        match open {
-            Some(id) => {
-                self.ledger.replace(id, row);
-                self.dirty.insert(id);
-                self.stirred.push(id);
-            }
-            None => {
-                let id = self.admit(row, now);
-                // Its key is made from the first that it takes in, which is never taken in twice.
-                if id.is_none() {
-                    return;
-                }
-                self.dirty.extend(id);
-            }
+        if let Some(id) = open {
+            self.ledger.replace(id, row);
+            self.dirty.insert(id);
+            self.stirred.push(id);
+        } else {
+            // Its key is made from the first that it takes in, which is never taken in twice.
+            let Some(id) = self.admit(row, now) else { return };
+            self.dirty.insert(id);
         }
         for id in single {
             for member in self.ledger.family(id).to_vec() {

@@ -24,6 +24,7 @@ mod row;
 mod tests;
 
 pub use health::{ChannelHealth, Event, Fate, Health};
+pub(super) use row::hash;
 pub use row::rows;
 
 use super::{Delivery, Parcel};
@@ -39,7 +40,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Nothing waits longer than this for another try, whatever the clock was when the wait began.
-const WAIT_MAX: Duration = Duration::from_secs(3600);
+const WAIT_MAX: Duration = Duration::from_hours(1);
 
 /// Smaller steps back are what keeping a clock right looks like.
 const SET_BACK_MIN: Duration = Duration::from_secs(1);
@@ -177,6 +178,8 @@ impl Outbox {
             Delivery::Delivered => self.delivered(id, &channel, now),
             Delivery::Retry { after, why } => self.postponed(id, &channel, (after, why), now),
             Delivery::Refused { why } => self.refused(id, &channel, why, now),
+            // Nothing is wrong with the channel: the next one is used, and nobody hears of it.
+            Delivery::Absent { why } => self.refuse(id, why, now),
         }
         self.stirred.push(id);
         self.calm(now);

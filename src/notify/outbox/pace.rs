@@ -14,7 +14,7 @@ const PAUSES: [u64; 6] = [5, 15, 45, 120, 300, 600];
 const JITTER: f64 = 0.2;
 
 /// Who asks for more time than this in a page's way is asked again all the same.
-pub(super) const PAGE_WAIT_MAX: Duration = Duration::from_secs(3600);
+pub(super) const PAGE_WAIT_MAX: Duration = Duration::from_hours(1);
 
 /// The share of a burst that is kept for pages.
 const RESERVE: f64 = 0.3;
@@ -133,7 +133,7 @@ mod tests {
         let hours = |n: u64| Some(Duration::from_secs(n * 3600));
         assert_eq!(again("k", 1, Some(Duration::from_secs(90)), Severity::Page), Duration::from_secs(90));
         assert_eq!(again("k", 1, hours(6), Severity::Page), PAGE_WAIT_MAX);
-        assert_eq!(again("k", 1, hours(6), Severity::Ticket), Duration::from_secs(6 * 3600));
+        assert_eq!(again("k", 1, hours(6), Severity::Ticket), Duration::from_hours(6));
         assert!(again("k", 3, Some(Duration::from_secs(1)), Severity::Page) > Duration::from_secs(30));
     }
 

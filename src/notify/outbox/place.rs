@@ -11,10 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long settled rows are remembered: as long as the store does.
-const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
+const REMEMBERED: Duration = Duration::from_hours(24);
 
 /// How long it is remembered where the beginning of an episode was told that does not end.
-const REMEMBERED_OPEN: Duration = Duration::from_secs(30 * 24 * 3600);
+const REMEMBERED_OPEN: Duration = Duration::from_hours(30 * 24);
 
 impl Outbox {
     /// Takes a row in. It is on its way when [`Outbox::calm`] has looked at it.

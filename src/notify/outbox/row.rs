@@ -10,16 +10,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// After a day receivers forget the keys that they have seen; a try after that could tell twice.
-const USEFUL: Duration = Duration::from_secs(23 * 3600);
+const USEFUL: Duration = Duration::from_hours(23);
 
 /// A reminder is of no use when the next one is due.
-const REMINDER_USEFUL: Duration = Duration::from_secs(3600);
+const REMINDER_USEFUL: Duration = Duration::from_hours(1);
 
 /// How long a page may be undelivered until the next channel is used too.
-const PAGE_PATIENCE: Duration = Duration::from_secs(60);
+const PAGE_PATIENCE: Duration = Duration::from_mins(1);
 
 /// The same for what can wait for the morning.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// One message for the contact of the notice: to its first channel, the others as backups. None where the contact
 /// has no channel that works; whoever asks counts that.
@@ -54,7 +54,7 @@ pub fn rows(notice: Notice, alerting: &Alerting, agent: &str) -> Vec<OutboxRow> 
 }
 
 /// 32 hexadecimal digits of the SHA-256 of the parts.
-pub(super) fn hash(parts: &[&str]) -> String {
+pub(in crate::notify) fn hash(parts: &[&str]) -> String {
     let digest = Sha256::digest(parts.join("|"));
     digest.iter().take(16).fold(String::with_capacity(32), |mut text, byte| {
         write!(text, "{byte:02x}").expect("writing to a text can't fail");

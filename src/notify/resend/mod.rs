@@ -190,6 +190,7 @@ impl Channel {
             Delivery::Delivered => Delivery::Delivered,
             Delivery::Retry { after, why } => Delivery::Retry { after, why: hide(why) },
             Delivery::Refused { why } => Delivery::Refused { why: hide(why) },
+            Delivery::Absent { why } => Delivery::Absent { why: hide(why) },
         }
     }
 }

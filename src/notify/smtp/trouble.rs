@@ -172,6 +172,7 @@ impl Hidden {
             Delivery::Delivered => Delivery::Delivered,
             Delivery::Retry { after, why } => Delivery::Retry { after, why: self.hide(&why) },
             Delivery::Refused { why } => Delivery::Refused { why: self.hide(&why) },
+            Delivery::Absent { why } => Delivery::Absent { why: self.hide(&why) },
         }
     }
 
@@ -207,6 +208,7 @@ mod tests {
             Delivery::Retry { after: Some(_), why } => format!("limit: {why}"),
             Delivery::Retry { after: None, why } => format!("retry: {why}"),
             Delivery::Refused { why } => format!("refused: {why}"),
+            Delivery::Absent { why } => format!("absent: {why}"),
             Delivery::Delivered => "delivered".to_owned(),
         };
         assert_eq!(shown, expected);

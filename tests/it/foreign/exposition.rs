@@ -192,7 +192,17 @@ fn view(case: &Case, net: &Arc<Net>) -> Arc<View> {
         views.push(Arc::new(CheckView::new(check, labels, &record)));
     }
     let by_name = Arc::new(by_name(views.iter().map(|view: &Arc<CheckView>| &*view.check)));
-    Arc::new(View { at, started, checks: views, by_name, skipped: Arc::new([]) })
+    Arc::new(View {
+        at,
+        started,
+        checks: views,
+        by_name,
+        skipped: Arc::new([]),
+        objectives: Vec::new(),
+        alerts: Vec::new(),
+        silences: Vec::new(),
+        left_out: Arc::default(),
+    })
 }
 
 fn exposition(view: &Arc<View>, format: Format) -> String {

@@ -101,7 +101,7 @@ fn a_dead_channel_is_not_stormed_and_tells_all_when_it_lives() {
     let first = world.seen.first().map(|seen| seen.at).unwrap();
     assert_eq!(world.seen.len(), 100);
     let burst =
-        world.seen.iter().filter(|seen| row::between(first, seen.at) < Duration::from_secs(120)).count();
+        world.seen.iter().filter(|seen| row::between(first, seen.at) < Duration::from_mins(2)).count();
     assert_eq!(burst, 100, "what waited because of the channel waits no more");
 }
 
@@ -112,7 +112,7 @@ fn a_clock_set_back_makes_nothing_wait() {
     world.tell(firing("a"));
     world.pass(1);
     world.is("mail", Mood::Well);
-    world.now = row::earlier(world.now, Duration::from_secs(3600));
+    world.now = row::earlier(world.now, Duration::from_hours(1));
     world.pass(10);
     world.expect(&["mail firing a"]);
 }
@@ -124,7 +124,7 @@ fn a_row_from_the_future_waits_an_hour_at_most() {
     world.is("mail", Mood::Failing);
     world.pass(1);
     world.is("mail", Mood::Well);
-    world.now = row::earlier(world.now, Duration::from_secs(30 * 24 * 3600));
+    world.now = row::earlier(world.now, Duration::from_hours(30 * 24));
     world.crash();
     world.pass(3601);
     world.expect(&["mail firing a"]);

@@ -1,0 +1,88 @@
+//! `atalaya alerts`: what is wrong now, and who is told; `atalaya ack`: somebody has seen it.
+
+use super::remote::{Agent, print_json, somebody, text};
+use super::{exit, print};
+use clap::Args;
+use comfy_table::{ContentArrangement, Table, presets};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    agent: Agent,
+    /// JSON for programs
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn main(options: Options) -> u8 {
+    let alerts = match options.agent.get("/api/v1/alerts").await {
+        Ok(alerts) => alerts,
+        Err(code) => return code,
+    };
+    if options.json {
+        return print_json(&alerts);
+    }
+    let alerts = alerts.as_array().map(Vec::as_slice).unwrap_or_default();
+    if alerts.is_empty() {
+        return print("no alert\n", exit::OK);
+    }
+    print(&format!("{}\n", table(alerts)), exit::OK)
+}
+
+fn table(alerts: &[Value]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(["alert", "severity", "state", "since (UTC)", "what", "told"]);
+    for alert in alerts {
+        table.add_row([
+            text(alert, "key").to_owned(),
+            text(alert, "severity").to_owned(),
+            text(alert, "state").to_owned(),
+            text(alert, "began").get(..19).unwrap_or_default().replace('T', " "),
+            text(alert, "summary").to_owned(),
+            told(alert),
+        ]);
+    }
+    table
+}
+
+/// Who was told, and why nobody is told more.
+fn told(alert: &Value) -> String {
+    let contacts = alert["told"].as_array().into_iter().flatten().map(|one| text(one, "contact").to_owned());
+    let mut found: Vec<String> = contacts.collect();
+    if !text(alert, "acknowledgedBy").is_empty() {
+        found.push(format!("acknowledged by {}", text(alert, "acknowledgedBy")));
+    }
+    found.extend(Some(text(alert, "held").to_owned()).filter(|held| !held.is_empty()));
+    found.join("; ")
+}
+
+#[derive(Debug, Args)]
+pub struct AckOptions {
+    /// The alert, as `atalaya alerts` shows it (`check/site`), or its name where that is unique (`site`)
+    alert: String,
+    /// Who has seen it
+    #[arg(long, value_name = "NAME", default_value_t = somebody())]
+    by: String,
+    /// What is done about it
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    comment: String,
+    #[command(flatten)]
+    agent: Agent,
+}
+
+/// `atalaya ack`
+pub async fn acknowledge(options: AckOptions) -> u8 {
+    let AckOptions { alert, by, comment, agent } = options;
+    let body = json!({ "alert": alert, "by": by, "comment": comment });
+    match agent.send(Method::POST, "/api/v1/alerts/acknowledge", body).await {
+        Ok(done) => {
+            let keys = done["acknowledged"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            let keys: Vec<&str> = keys.collect();
+            print(&format!("acknowledged: {}\n", keys.join(", ")), exit::OK)
+        }
+        Err(code) => code,
+    }
+}

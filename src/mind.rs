@@ -1,0 +1,299 @@
+//! Judgement and alerts together: facts in; what is to be written, told and looked at again out. Pure.
+//!
+//! Whatever alerts are concluded from passes through [`Mind::apply`] as a [`Fact`], in order; the running agent and
+//! `atalaya replay` differ in where facts come from and in nothing else.
+
+use crate::alert::{AlertView, Engine, Notice, Watched};
+use crate::config::Check;
+use crate::config::alerting::{Alerting, Indicator, Objective};
+use crate::fact::{Acknowledgement, Fact, Ran, Silence, What};
+use crate::judge::{Standing, Tracker};
+use crate::store::{Batch, CursorRow, DayRow, Remembered, Slice, SliceRow};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often objectives are judged.
+pub const EVALUATE_EVERY: Duration = Duration::from_secs(15);
+
+/// One objective and what is known about it.
+pub struct Promise {
+    pub objective: Arc<Objective>,
+    pub standing: Option<Arc<Standing>>,
+    /// Good and bad events of minutes that are over, since the process began: counters never go down.
+    pub events: (u64, u64),
+    /// Minutes that are not over yet.
+    open: BTreeMap<u32, Slice>,
+    tracker: Tracker,
+    in_maintenance: bool,
+}
+
+/// Everything that alerts depend on.
+pub struct Mind {
+    engine: Engine,
+    promises: Vec<Promise>,
+    /// Which objectives are made from the runs of a check.
+    by_check: HashMap<Arc<str>, Vec<usize>>,
+    /// Checks whose measures an objective is made from.
+    measured: HashSet<Arc<str>>,
+    /// Up to where each counting check has counted.
+    cursors: BTreeMap<Arc<str>, Timestamp>,
+    moved: BTreeSet<Arc<str>>,
+    evaluate_at: Timestamp,
+    /// The minute up to which slices were handed to the store.
+    written: i64,
+}
+
+/// What follows from the facts so far.
+#[derive(Debug, Default)]
+pub struct Thought {
+    /// Without its outbox rows: whoever knows the channels makes them from the notices.
+    pub batch: Batch,
+    pub notices: Vec<Notice>,
+    /// Checks to look at again at once.
+    pub hurry: Vec<Arc<str>>,
+}
+
+impl Mind {
+    /// `remembered` is taken out of what the store gives. Texts tell what could not be read.
+    pub fn new<'a>(
+        checks: impl Iterator<Item = &'a Check>,
+        alerting: Arc<Alerting>,
+        remembered: &mut Remembered,
+        at: Timestamp,
+    ) -> (Mind, Vec<String>) {
+        let checks: Vec<&Check> = checks.collect();
+        let mut engine = Engine::new(watched(&checks), alerting.clone());
+        let unreadable =
+            engine.restore(&std::mem::take(&mut remembered.alerts), std::mem::take(&mut remembered.silences));
+        let mut mind = Mind {
+            engine,
+            promises: Vec::new(),
+            by_check: HashMap::new(),
+            measured: HashSet::new(),
+            cursors: remembered.cursors.drain(..).map(|row| (row.check, row.to)).collect(),
+            moved: BTreeSet::new(),
+            evaluate_at: at,
+            written: 0,
+        };
+        mind.promise(&alerting, remembered);
+        (mind, unreadable)
+    }
+
+    /// What the store remembered and could not tell at the start. What happened since is newer.
+    pub fn found(&mut self, remembered: &mut Remembered) -> Vec<String> {
+        for row in remembered.cursors.drain(..) {
+            self.cursors.entry(row.check).or_insert(row.to);
+        }
+        self.engine.restore(&std::mem::take(&mut remembered.alerts), std::mem::take(&mut remembered.silences))
+    }
+
+    /// New definitions. What has the same name and counts the same keeps what was counted.
+    pub fn replan<'a>(&mut self, checks: impl Iterator<Item = &'a Check>, alerting: Arc<Alerting>) {
+        let checks: Vec<&Check> = checks.collect();
+        self.engine.replan(watched(&checks), alerting.clone());
+        self.promise(&alerting, &mut Remembered::default());
+    }
+
+    fn promise(&mut self, alerting: &Alerting, remembered: &mut Remembered) {
+        let mut before: HashMap<Arc<str>, Promise> = std::mem::take(&mut self.promises)
+            .into_iter()
+            .map(|one| (one.objective.name.clone(), one))
+            .collect();
+        let mut slices: HashMap<(Arc<str>, u64), Vec<_>> = HashMap::new();
+        for row in remembered.slices.drain(..) {
+            slices.entry((row.objective, row.generation)).or_default().push(row.slice);
+        }
+        let mut days: HashMap<(Arc<str>, u64), Vec<_>> = HashMap::new();
+        for row in remembered.days.drain(..) {
+            days.entry((row.objective, row.generation)).or_default().push(row.day);
+        }
+        for objective in &alerting.objectives {
+            let promise = match before.remove(&objective.name) {
+                Some(mut promise) => {
+                    promise.tracker.replan(objective.clone());
+                    promise.objective = objective.clone();
+                    promise
+                }
+                None => {
+                    let key = (objective.name.clone(), objective.generation);
+                    let (slices, days) =
+                        (slices.remove(&key).unwrap_or_default(), days.remove(&key).unwrap_or_default());
+                    let tracker = Tracker::new(objective.clone(), slices, days);
+                    Promise {
+                        objective: objective.clone(),
+                        standing: None,
+                        events: (0, 0),
+                        open: BTreeMap::new(),
+                        tracker,
+                        in_maintenance: false,
+                    }
+                }
+            };
+            self.promises.push(promise);
+        }
+        self.by_check.clear();
+        self.measured.clear();
+        for (at, promise) in self.promises.iter().enumerate() {
+            for check in promise.objective.checks() {
+                self.by_check.entry(check.clone()).or_default().push(at);
+                if matches!(promise.objective.indicator, Indicator::Measure { .. }) {
+                    self.measured.insert(check.clone());
+                }
+            }
+        }
+    }
+
+    /// Whether an objective is made from this check's measures, so that facts must hold them.
+    pub fn measures(&self, check: &str) -> bool {
+        self.measured.contains(check)
+    }
+
+    /// Whether time alone changes something at `at`: a [`What::Tick`] before that says nothing.
+    pub fn is_due(&self, at: Timestamp) -> bool {
+        at >= self.evaluate_at || self.engine.next_due().is_some_and(|due| at >= due)
+    }
+
+    /// When time alone will change something.
+    pub fn next_due(&self) -> Timestamp {
+        self.engine.next_due().map_or(self.evaluate_at, |due| due.min(self.evaluate_at))
+    }
+
+    pub fn apply(&mut self, fact: &Fact) {
+        match &fact.what {
+            What::Ran(ran) => self.ran(fact.at, ran),
+            What::Tick if fact.at >= self.evaluate_at => self.evaluate(fact.at),
+            What::ClockSet { by_ms } => {
+                let by = SignedDuration::from_millis(*by_ms);
+                self.evaluate_at = self.evaluate_at.saturating_add(by).unwrap_or(fact.at);
+            }
+            _ => {}
+        }
+        self.engine.apply(fact);
+    }
+
+    fn ran(&mut self, at: Timestamp, ran: &Ran) {
+        let Some(promises) = self.by_check.get(&ran.check) else { return };
+        let new = self.cursors.get(&ran.check).map(|cursor| {
+            // Two runs may have counted the same part; it counts once.
+            ran.counted.iter().filter(|part| part.from >= *cursor).cloned().collect::<Vec<_>>()
+        });
+        let mut booked = ran.clone();
+        booked.counted = new.unwrap_or_else(|| ran.counted.clone());
+        for place in promises {
+            let promise = &mut self.promises[*place];
+            promise.tracker.ran(at, &booked, promise.in_maintenance);
+        }
+        if let Some(last) = booked.counted.last() {
+            self.cursors.insert(ran.check.clone(), last.to);
+            self.moved.insert(ran.check.clone());
+        }
+    }
+
+    fn evaluate(&mut self, at: Timestamp) {
+        for promise in &mut self.promises {
+            let objective = &promise.objective;
+            promise.in_maintenance = objective.excludes_maintenance
+                && self.engine.in_maintenance(at, &objective.name, &objective.section).is_some();
+            let standing = Arc::new(promise.tracker.evaluate(at));
+            self.engine.judged(at, objective, &standing);
+            promise.standing = Some(standing);
+        }
+        let every = SignedDuration::try_from(EVALUATE_EVERY).unwrap_or(SignedDuration::ZERO);
+        self.evaluate_at = at.saturating_add(every).unwrap_or(Timestamp::MAX);
+    }
+
+    /// What is new since the last time. Slices are written once a minute, and with the cursor that they belong to.
+    pub fn drain(&mut self, at: Timestamp) -> Thought {
+        let drained = self.engine.drain(at);
+        let mut thought = Thought { notices: drained.notices, hurry: drained.hurry, ..Thought::default() };
+        thought.batch.alerts = drained.alerts;
+        thought.batch.silences = drained.silences;
+        let minute = at.as_second().div_euclid(60);
+        if minute != self.written || !self.moved.is_empty() {
+            self.written = minute;
+            self.write_counts(minute, &mut thought.batch);
+        }
+        thought
+    }
+
+    /// Everything that was counted and not handed out yet: when the agent stops.
+    pub fn drain_all(&mut self, at: Timestamp) -> Thought {
+        self.written = 0;
+        self.drain(at)
+    }
+
+    fn write_counts(&mut self, minute: i64, batch: &mut Batch) {
+        for promise in &mut self.promises {
+            let (slices, days) = promise.tracker.take_changed();
+            promise.count(minute, &slices);
+            let (name, generation) = (&promise.objective.name, promise.objective.generation);
+            let slices =
+                slices.into_iter().map(|slice| SliceRow { objective: name.clone(), generation, slice });
+            batch.slices.extend(slices);
+            let days = days.into_iter().map(|day| DayRow { objective: name.clone(), generation, day });
+            batch.days.extend(days);
+        }
+        for check in std::mem::take(&mut self.moved) {
+            if let Some(to) = self.cursors.get(&check) {
+                batch.cursors.push(CursorRow { check, to: *to });
+            }
+        }
+    }
+
+    /// Up to where each counting check has counted.
+    pub fn cursors(&self) -> impl Iterator<Item = (&Arc<str>, Timestamp)> {
+        self.cursors.iter().map(|(check, to)| (check, *to))
+    }
+
+    pub fn cursor(&self, check: &str) -> Option<Timestamp> {
+        self.cursors.get(check).copied()
+    }
+
+    /// In the order of the definitions.
+    pub fn promises(&self) -> &[Promise] {
+        &self.promises
+    }
+
+    pub fn alerts(&self) -> Vec<AlertView> {
+        self.engine.alerts()
+    }
+
+    pub fn silences(&self) -> &[Silence] {
+        self.engine.silences()
+    }
+
+    /// Acknowledges; what was meant, or an error that says what there is. The same as a fact changes nothing more.
+    pub fn acknowledges(&mut self, at: Timestamp, what: &Acknowledgement) -> Result<Vec<String>, String> {
+        let keys = self.engine.acknowledge(at, what)?;
+        Ok(keys.iter().map(ToString::to_string).collect())
+    }
+}
+
+impl Promise {
+    /// A minute may turn from good to bad while it lasts; it counts when it is over.
+    fn count(&mut self, now: i64, changed: &[Slice]) {
+        self.open.extend(changed.iter().map(|slice| (slice.minute, *slice)));
+        let over = u32::try_from(now).unwrap_or(u32::MAX);
+        let still_open = self.open.split_off(&over);
+        for slice in std::mem::replace(&mut self.open, still_open).into_values() {
+            self.events.0 += u64::from(slice.good);
+            self.events.1 += u64::from(slice.bad);
+        }
+    }
+}
+
+/// What the engine needs to know of each check.
+fn watched(checks: &[&Check]) -> Vec<Watched> {
+    let one = |check: &&Check| Watched {
+        name: check.name.clone(),
+        title: check.title.clone(),
+        section: check.section.clone(),
+        needs: check.needs.iter().map(|name| name.as_str().into()).collect(),
+        runbook: check.runbook.clone(),
+        every: check.every,
+        alert: check.alert.clone(),
+    };
+    checks.iter().map(one).collect()
+}

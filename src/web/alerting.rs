@@ -1,0 +1,197 @@
+//! Objectives, alerts and silences as JSON; and what changes them, which takes the token.
+
+use super::{Shared, stuck};
+use crate::alert::AlertView;
+use crate::app::{Command, Refused};
+use crate::export::window_word;
+use crate::fact::{Acknowledgement, Matcher, Silence};
+use crate::view::{ObjectiveView, View};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Json, Response};
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Longer than this nobody remembers why.
+const SILENCE_MAX: Duration = Duration::from_hours(30 * 24);
+const SILENCE: Duration = Duration::from_hours(2);
+/// Enough for a sentence; it stands on pages and in messages.
+const TEXT_MAX: usize = 500;
+const MATCHERS_MAX: usize = 16;
+
+pub(super) async fn objectives(State(shared): State<Shared>) -> Response {
+    read(&shared, |view| view.objectives.iter().map(objective).collect()).await
+}
+
+pub(super) async fn alerts(State(shared): State<Shared>) -> Response {
+    read(&shared, |view| view.alerts.iter().map(alert).collect()).await
+}
+
+pub(super) async fn silences(State(shared): State<Shared>) -> Response {
+    read(&shared, |view| view.silences.iter().map(|one| json!(one)).collect()).await
+}
+
+async fn read(shared: &Shared, list: impl Fn(&View) -> Vec<Value>) -> Response {
+    match shared.eyes.look().await {
+        Some(view) => Json(list(&view)).into_response(),
+        None => stuck(),
+    }
+}
+
+fn objective(view: &ObjectiveView) -> Value {
+    let (objective, standing) = (&view.objective, view.standing.as_deref());
+    let ratio = |good: u64, total: u64| (total > 0).then(|| good as f64 / total as f64);
+    let burns = standing.iter().flat_map(|standing| &standing.burns).map(|burn| {
+        json!({
+            "window": window_word(burn.window), "good": burn.good, "bad": burn.bad,
+            "burnRate": burn.rate, "coverage": burn.coverage,
+        })
+    });
+    let conditions = standing.iter().flat_map(|standing| &standing.conditions).map(|condition| {
+        json!({
+            "name": condition.name, "severity": condition.severity, "verdict": condition.verdict,
+            "summary": condition.summary, "evidence": condition.evidence, "cost": condition.cost,
+        })
+    });
+    json!({
+        "name": &*objective.name,
+        "title": objective.title,
+        "section": objective.section,
+        "description": objective.description,
+        "objective": (objective.objective_ppm > 0).then(|| f64::from(objective.objective_ppm) / 1e6),
+        "windowSeconds": objective.window.as_secs(),
+        "state": standing.map_or("unknown", |standing| standing.state.as_str()),
+        "good": standing.map(|standing| standing.good),
+        "total": standing.map(|standing| standing.total),
+        "indicator": standing.and_then(|standing| ratio(standing.good, standing.total)),
+        "indicatorWithMaintenance": standing.and_then(|standing| ratio(standing.raw_good, standing.raw_total)),
+        "coverage": standing.map(|standing| standing.coverage),
+        "budgetConsumed": standing.and_then(|standing| standing.consumed),
+        "windows": burns.collect::<Vec<_>>(),
+        "conditions": conditions.collect::<Vec<_>>(),
+        "baseline": standing.and_then(|standing| standing.baseline).map(|baseline| json!({
+            "value": baseline.value, "count": baseline.count, "usual": baseline.usual,
+            "lower": baseline.lower, "upper": baseline.upper, "score": baseline.score,
+        })),
+        "runbook": objective.runbook,
+    })
+}
+
+fn alert(view: &AlertView) -> Value {
+    let now = &view.now;
+    let told = view.told.iter().map(|(contact, at)| json!({ "contact": &**contact, "at": at.to_string() }));
+    json!({
+        "key": now.key,
+        "state": view.phase.as_str(),
+        "severity": now.severity,
+        "title": now.title,
+        "section": now.section,
+        "summary": now.summary,
+        "evidence": now.evidence,
+        "cost": now.cost,
+        "cause": now.cause,
+        "runbook": now.runbook,
+        "episode": now.episode,
+        "began": now.began.to_string(),
+        "fired": now.fired.to_string(),
+        "ended": now.ended.map(|at| at.to_string()),
+        "flapping": view.flapping,
+        "acknowledgedBy": now.acknowledged_by,
+        "held": view.held,
+        "told": told.collect::<Vec<_>>(),
+        "labels": now.labels,
+    })
+}
+
+/// What a new silence says.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewSilence {
+    matchers: Vec<Matcher>,
+    /// Two hours unless given; thirty days at most.
+    seconds: Option<u64>,
+    by: String,
+    comment: String,
+}
+
+pub(super) async fn add_silence(State(shared): State<Shared>, Json(new): Json<NewSilence>) -> Response {
+    let from = crate::clock::wall();
+    let lasts = new.seconds.map_or(SILENCE, Duration::from_secs);
+    if let Err(why) = acceptable(&new, lasts) {
+        return (StatusCode::UNPROCESSABLE_ENTITY, why + "\n").into_response();
+    }
+    let lasts = SignedDuration::try_from(lasts).unwrap_or(SignedDuration::ZERO);
+    let until = from.saturating_add(lasts).unwrap_or(Timestamp::MAX);
+    let id = format!("{:08x}", fastrand::u32(..));
+    let silence = Silence { id, matchers: new.matchers, from, until, by: new.by, comment: new.comment };
+    let answer = json!(silence);
+    answered(shared.eyes.command(Command::Silence(silence)).await, |_| answer)
+}
+
+fn acceptable(new: &NewSilence, lasts: Duration) -> Result<(), String> {
+    if new.matchers.is_empty() || new.matchers.len() > MATCHERS_MAX {
+        return Err(format!(
+            "a silence needs at least one matcher and at most {MATCHERS_MAX}: it is about something"
+        ));
+    }
+    if lasts.is_zero() || lasts > SILENCE_MAX {
+        return Err("a silence ends: after 30 days at most".to_owned());
+    }
+    who_and_why(&new.by, &new.comment)
+}
+
+/// Who does it must be said; and nothing is longer than a sentence.
+fn who_and_why(by: &str, comment: &str) -> Result<(), String> {
+    if by.trim().is_empty() {
+        return Err("`by` is empty: say who does it".to_owned());
+    }
+    if by.len() > TEXT_MAX || comment.len() > TEXT_MAX {
+        return Err(format!("`by` and `comment` have {TEXT_MAX} characters at most"));
+    }
+    Ok(())
+}
+
+/// Who ends a silence.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct By {
+    by: String,
+}
+
+pub(super) async fn end_silence(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    Json(By { by }): Json<By>,
+) -> Response {
+    if let Err(why) = who_and_why(&by, "") {
+        return (StatusCode::UNPROCESSABLE_ENTITY, why + "\n").into_response();
+    }
+    answered(shared.eyes.command(Command::EndSilence { id, by }).await, |ids| json!({ "ended": ids }))
+}
+
+pub(super) async fn acknowledge(
+    State(shared): State<Shared>,
+    Json(acknowledgement): Json<Acknowledgement>,
+) -> Response {
+    if let Err(why) = who_and_why(&acknowledgement.by, &acknowledgement.comment) {
+        return (StatusCode::UNPROCESSABLE_ENTITY, why + "\n").into_response();
+    }
+    let done = shared.eyes.command(Command::Acknowledge(acknowledgement)).await;
+    answered(done, |keys| json!({ "acknowledged": keys }))
+}
+
+pub(super) async fn test_channel(State(shared): State<Shared>, Path(name): Path<String>) -> Response {
+    answered(shared.eyes.command(Command::TestChannel(name)).await, |said| json!({ "result": said }))
+}
+
+fn answered(done: Result<Vec<String>, Refused>, show: impl FnOnce(Vec<String>) -> Value) -> Response {
+    match done {
+        Ok(said) => Json(show(said)).into_response(),
+        Err(Refused::NoSuch(why)) => (StatusCode::NOT_FOUND, why + "\n").into_response(),
+        Err(Refused::Wrong(why)) => (StatusCode::UNPROCESSABLE_ENTITY, why + "\n").into_response(),
+        Err(Refused::Failed(why)) => (StatusCode::BAD_GATEWAY, why + "\n").into_response(),
+        Err(Refused::Stuck) => stuck(),
+    }
+}
