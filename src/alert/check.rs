@@ -89,6 +89,9 @@ impl Memory {
         if failed {
             self.failed_since.get_or_insert(at);
         }
+        if !from.is_ill() {
+            self.good_since = None;
+        }
         if ill {
             self.began.get_or_insert(at);
             self.good_since = None;

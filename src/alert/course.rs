@@ -53,6 +53,7 @@ impl Engine {
             alert.ack = None;
             alert.now.acknowledged_by = None;
             let known = alert.lines.values().any(|line| line.told.is_some());
+            alert.lines.retain(|name, line| line.told.is_some() || contacts.contains(name));
             for contact in contacts {
                 let told = alert.lines.get(&contact).and_then(|line| line.told.as_ref());
                 if told.is_none_or(|told| told.severity < now.severity) {

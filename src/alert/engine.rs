@@ -6,8 +6,8 @@
 use super::check::{CheckState, Memory};
 use super::hold::Hold;
 use super::life::Alert;
+use super::queue::{Group, Queue, Storm};
 use super::silence::Silences;
-use super::tell::{Group, Queue, Storm};
 use super::{Key, Notice, maintenance};
 use crate::config::alerting::{Alerting, CheckAlert, Maintenance, Objective};
 use crate::fact::{Fact, Silence, What};
@@ -88,6 +88,7 @@ pub struct Engine {
     pub(super) checks: BTreeMap<Arc<str>, Check>,
     pub(super) alerts: BTreeMap<Key, Alert>,
     pub(super) silences: Silences,
+    pub(super) windows: maintenance::Windows,
     pub(super) storms: BTreeMap<Arc<str>, Storm>,
     /// All that tells whether the watcher is offline has failed.
     pub(super) offline: bool,
@@ -128,6 +129,7 @@ impl Engine {
             checks: BTreeMap::new(),
             alerts: BTreeMap::new(),
             silences: Silences::default(),
+            windows: maintenance::Windows::default(),
             storms: BTreeMap::new(),
             offline: false,
             places: BTreeMap::new(),
@@ -153,13 +155,15 @@ impl Engine {
 
     /// Takes in one fact. What is ready to be told and remembered comes with the next [`Engine::drain`].
     pub fn apply(&mut self, fact: &Fact) {
-        if let What::ClockSet { by_ms } = fact.what {
-            self.shift(by_ms);
+        match fact.what {
+            What::ClockSet { by_ms } => self.shift(by_ms),
+            What::Started => self.begin_round(fact.at),
+            _ => {}
         }
         self.advance(fact.at);
         match &fact.what {
             What::Ran(ran) => self.ran(ran),
-            What::Dropped { .. } | What::Tick | What::ClockSet { .. } => {}
+            What::Dropped { .. } | What::Tick | What::ClockSet { .. } | What::Started => {}
             What::Acknowledged(acknowledgement) => {
                 // Whoever asked was told by the one who made the fact; there is nobody here to tell.
                 self.acknowledge(fact.at, acknowledgement).ok();
@@ -167,7 +171,9 @@ impl Engine {
             What::Silenced(silence) => {
                 self.silences.set(silence.clone());
                 self.changed_silences.push(silence.clone());
-                self.look_at_held();
+                for key in self.alerts.keys().cloned().collect::<Vec<_>>() {
+                    self.examine(&key);
+                }
             }
             What::SilenceEnded { id, .. } => {
                 if let Some(silence) = self.silences.remove(id) {
@@ -177,7 +183,6 @@ impl Engine {
                 }
             }
             What::Own { part, well, text } => self.own(part, *well, text),
-            What::Started => self.started(),
         }
     }
 
@@ -219,6 +224,7 @@ impl Engine {
     /// Moves on to this moment: what was due until then happens.
     pub(super) fn advance(&mut self, at: Timestamp) {
         self.at = at;
+        self.windows.look(&self.alerting.maintenance, at);
         if std::mem::take(&mut self.stale) {
             self.refresh();
         }

@@ -235,15 +235,10 @@ impl Engine {
     }
 
     /// The agent was away: what it missed in the meantime is nobody's fault, and what is open is looked at first.
-    pub(super) fn started(&mut self) {
-        self.sees_since = Some(self.at);
-        self.quiet_until = after(self.at, ROUND_MIN);
-        for name in self.checks.keys().cloned().collect::<Vec<_>>() {
-            self.expect(&name);
-        }
-        for key in self.alerts.keys().cloned().collect::<Vec<_>>() {
-            self.examine(&key);
-        }
+    pub(super) fn begin_round(&mut self, at: Timestamp) {
+        self.sees_since = Some(at);
+        self.quiet_until = after(at, ROUND_MIN);
+        self.stale = true;
     }
 
     /// The wall clock was set: every moment moves along, so that nothing becomes due by it.

@@ -8,7 +8,6 @@ use super::life::Alert;
 use super::silence::Labels;
 use super::words::{Subject, moment};
 use super::{Key, after, maintenance};
-use crate::config::alerting::Maintenance;
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,10 +78,9 @@ impl Engine {
     }
 
     fn maintained(&self, subject: Subject<'_>, alert: &Alert) -> Option<Hold> {
-        let about = |m: &&Maintenance| maintenance::is_about(m, subject.name(), &alert.now.section);
-        let windows = self.alerting.maintenance.iter().filter(about);
-        let holding = windows.filter_map(|m| Some((maintenance::until(m, self.at)?, m)));
-        let (until, maintenance) = holding.max_by_key(|(until, _)| *until)?;
+        let open = self.windows.open(&self.alerting.maintenance, self.at);
+        let about = open.filter(|(_, m)| maintenance::is_about(m, subject.name(), &alert.now.section));
+        let (until, maintenance) = about.max_by_key(|(until, _)| *until)?;
         let text = format!("{} until {}", maintenance.title, moment(until, self.at));
         Some(Hold::new(Why::Maintenance, Some(until), text))
     }

@@ -3,7 +3,7 @@
 use super::check::Memory;
 use super::engine::{Check, Engine, Links, Watched};
 use super::life::Alert;
-use super::tell::Storm;
+use super::queue::{Queue, Storm};
 use super::words::{OFFLINE, Subject};
 use super::{Key, Kind};
 use crate::config::alerting::Alerting;
@@ -42,7 +42,9 @@ impl Engine {
                 }
             }
         }
-        silences.into_iter().for_each(|silence| self.silences.set(silence));
+        for silence in silences {
+            self.silences.set(silence);
+        }
         self.stale = true;
         unread
     }
@@ -84,6 +86,7 @@ impl Engine {
         self.dirty.extend(before.keys().map(|name| format!("check/{name}").into()));
         self.links = Links::new(&self.checks, &alerting);
         self.alerting = alerting;
+        self.windows.forget();
         self.stale = true;
     }
 
@@ -94,7 +97,7 @@ impl Engine {
         self.places.clear();
         self.timers.clear();
         self.gaps.clear();
-        self.queue = super::tell::Queue::default();
+        self.queue = Queue::default();
         self.held.clear();
         self.awaiting.clear();
         let soft = self.checks.values().filter(|check| check.memory.is_soft_down());
@@ -130,7 +133,7 @@ impl Engine {
         let (at, exists) = (self.at, |name: &Arc<str>| self.alerting.contacts.contains_key(name));
         let gone: Vec<Arc<str>> = alert.lines.keys().filter(|name| !exists(name)).cloned().collect();
         let nobody = alert.is_open() && gone.len() == alert.lines.len();
-        if gone.is_empty() && !(nobody && !contacts.is_empty()) {
+        if gone.is_empty() && (!nobody || contacts.is_empty()) {
             return;
         }
         if let Some(alert) = self.alerts.get_mut(key) {

@@ -20,6 +20,38 @@ pub(super) fn until(maintenance: &Maintenance, at: Timestamp) -> Option<Timestam
     (at < until).then_some(until)
 }
 
+/// The windows that are open, looked up once a second: they begin on whole seconds, and cron expressions are not cheap.
+#[derive(Debug, Default)]
+pub(super) struct Windows {
+    second: Option<i64>,
+    /// The end of each one's window, where it is in one.
+    until: Vec<Option<Timestamp>>,
+}
+
+impl Windows {
+    pub(super) fn forget(&mut self) {
+        self.second = None;
+    }
+
+    pub(super) fn look(&mut self, all: &[Maintenance], at: Timestamp) {
+        if self.second != Some(at.as_second()) {
+            self.second = Some(at.as_second());
+            self.until = all.iter().map(|maintenance| until(maintenance, at)).collect();
+        }
+    }
+
+    /// Those that are open now, with their ends.
+    pub(super) fn open<'a>(
+        &'a self,
+        all: &'a [Maintenance],
+        at: Timestamp,
+    ) -> impl Iterator<Item = (Timestamp, &'a Maintenance)> {
+        let windows = self.until.iter().zip(all);
+        windows
+            .filter_map(move |(until, maintenance)| Some((until.filter(|until| at < *until)?, maintenance)))
+    }
+}
+
 /// Whether it is about the check or objective, or about its section.
 pub(super) fn is_about(maintenance: &Maintenance, name: &str, section: &str) -> bool {
     let everything = maintenance.of.is_empty() && maintenance.sections.is_empty();

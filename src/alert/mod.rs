@@ -14,6 +14,7 @@ mod hold;
 mod keep;
 mod life;
 mod maintenance;
+mod queue;
 mod silence;
 mod tell;
 mod view;

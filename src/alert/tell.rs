@@ -1,114 +1,27 @@
-//! When what must be told is told, and together with what: groups, storms, reminders, escalation.
+//! When what must be told is told, and to whom: waits, reminders, escalation, and the notices themselves.
 
 use super::engine::{Engine, Place};
 use super::hold::{Hold, Why};
 use super::life::{Alert, Line, ToTell, Told};
+use super::queue::{Group, STORM};
 use super::words::Subject;
-use super::{Key, Kind, Notice, Severity, Snapshot, after, since};
+use super::{Key, Kind, Notice, Severity, Snapshot, after};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// More new alerts than this for one contact within [`STORM`], and the next ones come as one summary.
-const STORM_MIN: u32 = 10;
-const STORM: Duration = Duration::from_mins(1);
 /// More alerts than this nobody reads in one message.
 const ALERTS_MAX: usize = 20;
 /// Numbers of escalations to another contact begin here, those of a risen severity below.
 pub(super) const LEVELS_FROM: u32 = 100;
 
-/// What is told in one message: equal groups wait for each other.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Group {
-    contact: Arc<str>,
-    kind: Kind,
-    /// None in a storm, which takes all.
-    severity: Option<Severity>,
-    /// Of tickets.
-    section: Option<String>,
-    /// Of everything but beginnings.
-    thread: Option<String>,
-    merged: bool,
-}
-
-/// Groups that wait, by when the oldest of each has waited long enough.
-#[derive(Debug, Default)]
-pub(super) struct Queue {
-    groups: BTreeMap<Group, BTreeSet<(Timestamp, Key)>>,
-    due: BTreeSet<(Timestamp, Group)>,
-    /// Where each alert stands in a group.
-    dues: BTreeMap<(Group, Key), Timestamp>,
-}
-
-impl Queue {
-    pub(super) fn next_due(&self) -> Option<Timestamp> {
-        self.due.first().map(|(due, _)| *due)
-    }
-
-    fn change(&mut self, group: &Group, change: impl FnOnce(&mut BTreeSet<(Timestamp, Key)>)) {
-        let members = self.groups.entry(group.clone()).or_default();
-        if let Some((due, _)) = members.first() {
-            self.due.remove(&(*due, group.clone()));
-        }
-        change(members);
-        match members.first() {
-            Some((due, _)) => self.due.insert((*due, group.clone())),
-            None => self.groups.remove(group).is_some(),
-        };
-    }
-
-    fn join(&mut self, group: &Group, key: &Key, due: Timestamp) {
-        self.leave(group, key);
-        self.dues.insert((group.clone(), key.clone()), due);
-        self.change(group, |members| {
-            members.insert((due, key.clone()));
-        });
-    }
-
-    fn leave(&mut self, group: &Group, key: &Key) {
-        if let Some(due) = self.dues.remove(&(group.clone(), key.clone())) {
-            self.change(group, |members| {
-                members.remove(&(due, key.clone()));
-            });
-        }
-    }
-
-    /// The first group that has waited until `at`, with all in it.
-    fn take(&mut self, at: Timestamp) -> Option<(Group, Vec<Key>)> {
-        let (_, group) = self.due.first().filter(|(due, _)| *due <= at)?.clone();
-        let keys: Vec<Key> = self.groups.get(&group)?.iter().map(|(_, key)| key.clone()).collect();
-        for key in &keys {
-            self.leave(&group, key);
-        }
-        Some((group, keys))
-    }
-}
-
-/// How many new alerts one contact was told lately.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(super) struct Storm(pub(super) VecDeque<(Timestamp, u32)>);
-
-impl Storm {
-    fn rages(&self, at: Timestamp) -> bool {
-        let recent = self.0.iter().filter(|(told, _)| since(at, *told) < STORM);
-        recent.map(|(_, count)| *count).sum::<u32>() > STORM_MIN
-    }
-
-    fn book(&mut self, at: Timestamp, count: usize) {
-        self.0.retain(|(told, _)| since(at, *told) < STORM);
-        self.0.push_back((at, u32::try_from(count).unwrap_or(u32::MAX)));
-    }
-}
-
 impl Engine {
     /// Looks at an alert anew: what keeps it from being told, with what it waits, what is due and what will be.
     pub(super) fn examine(&mut self, key: &Key) {
-        self.unplace(key);
+        let was_held = self.unplace(key);
         let Some(alert) = self.alerts.get(key) else { return };
         if !alert.is_open() && !alert.has_to_tell() {
             self.alerts.remove(key);
@@ -120,6 +33,9 @@ impl Engine {
             place.timer = hold.until;
             self.keep_back(key, hold, &mut place);
         } else {
+            if was_held.is_some_and(|hold| !matches!(hold.why, Why::Waiting(_))) {
+                self.release(key);
+            }
             place.timer = self.come_due(key);
             self.queue_up(key, &mut place);
         }
@@ -129,8 +45,9 @@ impl Engine {
         self.places.insert(key.clone(), place);
     }
 
-    fn unplace(&mut self, key: &Key) {
-        let Some(place) = self.places.remove(key) else { return };
+    /// Gives what kept it from being told.
+    fn unplace(&mut self, key: &Key) -> Option<Hold> {
+        let place = self.places.remove(key)?;
         if let Some(due) = place.timer {
             self.timers.remove(&(due, key.clone()));
         }
@@ -145,6 +62,17 @@ impl Engine {
             }
         }
         self.held.remove(key);
+        place.hold
+    }
+
+    /// What was kept back waits from now on, so that what comes free together is told together.
+    fn release(&mut self, key: &Key) {
+        let at = self.at;
+        let Some(alert) = self.alerts.get_mut(key).filter(|alert| alert.is_open()) else { return };
+        for to_tell in alert.lines.values_mut().filter_map(|line| line.to_tell.as_mut()) {
+            to_tell.since = at;
+            self.dirty.insert(key.0.clone());
+        }
     }
 
     fn keep_back(&mut self, key: &Key, hold: Hold, place: &mut Place) {
@@ -262,7 +190,9 @@ impl Engine {
                 self.alerts.get(key).is_some_and(|alert| self.hold(key, alert).is_none()) && !in_storm
             };
             let (ready, others): (Vec<Key>, Vec<Key>) = keys.into_iter().partition(ready);
-            others.iter().for_each(|key| self.examine(key));
+            for key in &others {
+                self.examine(key);
+            }
             if !ready.is_empty() {
                 notices.push(self.tell_group(&group, ready));
             }

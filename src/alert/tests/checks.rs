@@ -117,9 +117,16 @@ fn what_it_says_is_what_was_seen() {
 fn what_fails_at_once_is_hurried_and_told_in_one_message() {
     let names: Vec<String> = (0..10).map(|n| format!("t{n}")).collect();
     let mut world = World::of(&names.iter().map(String::as_str).collect::<Vec<_>>());
-    let at = |second: &str| names.iter().map(|name| format!("{second} {name} failed\n")).collect::<String>();
-    let others = at("10.1").lines().skip(1).map(|line| format!("{line}\n")).collect::<String>();
-    world.run(&(at("0") + "5 t0 failed\n10 t0 failed\n" + &others + &others.replace("10.1", "10.2")));
+    let lines = |names: &[String], second: &str| {
+        names.iter().map(|name| format!("{second} {name} failed")).collect::<Vec<_>>().join("\n")
+    };
+    let at = |second: &str| lines(&names, second);
+    let others = |second: &str| lines(&names[1..], second);
+    world.run(
+        &[&at("0"), "5 t0 failed\n10 t0 failed", &others("10.1"), &others("10.2")]
+            .map(str::to_owned)
+            .join("\n"),
+    );
     let asked: Vec<_> = world.hurried.iter().map(|(at, names)| (*at, names.len())).collect();
     assert_eq!(asked[0], (moment(10.0), 9), "all the others");
     assert_eq!(asked[1..], vec![(moment(10.1), 1); 9], "each again when it is still soft");
@@ -256,10 +263,8 @@ fn an_acknowledgement_of_what_is_not_there_says_what_is() {
 
 #[test]
 fn what_keeps_changing_is_told_as_such_and_then_as_it_is() {
-    let flaps: String = (0..12)
-        .map(|n| n * 25)
-        .map(|at| format!("{at}-{}/5 site failed\n{}-{}/5 site ok\n", at + 10, at + 15, at + 20))
-        .collect();
+    let flap = |at| format!("{at}-{}/5 site failed\n{}-{}/5 site ok", at + 10, at + 15, at + 20);
+    let flaps = (0..12).map(|n| flap(n * 25)).collect::<Vec<_>>().join("\n");
     let mut world = World::of(&["site"]);
     world.always_killed = true;
     world.run(&flaps).run("300-500/5 site ok");

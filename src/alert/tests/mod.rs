@@ -105,7 +105,14 @@ impl World {
         let silences = self.silences.values().filter(|silence| silence.until > self.now).cloned().collect();
         let unread = self.engine.restore(&rows, silences);
         assert!(unread.is_empty(), "{unread:?}");
-        self.engine.apply(&Fact { at: self.now, what: What::Tick });
+    }
+
+    /// A new process, so many seconds after the start.
+    pub(super) fn restart(&mut self, seconds: f64) {
+        self.now = moment(seconds);
+        self.kill();
+        self.engine.apply(&Fact { at: self.now, what: What::Started });
+        self.drain();
     }
 
     pub(super) fn replan(&mut self, watched: Vec<Watched>, alerting: Alerting) {
@@ -133,6 +140,7 @@ impl World {
         self.notices.extend(drained.notices);
         if self.always_killed {
             self.kill();
+            self.engine.apply(&Fact { at: self.now, what: What::Tick });
         }
     }
 
@@ -207,11 +215,8 @@ fn line(line: &str) -> Vec<(f64, What)> {
     let Some((from, rest)) = when.split_once('-') else { return vec![(number(when), what)] };
     let (to, step) = rest.split_once('/').expect("FROM-TO/STEP");
     let (from, to, step) = (number(from), number(to), number(step));
-    (0..)
-        .map(|n| from + step * f64::from(n))
-        .take_while(|at| *at <= to)
-        .map(|at| (at, what.clone()))
-        .collect()
+    let times = ((to - from) / step).floor() as u32;
+    (0..=times).map(|n| (from + step * f64::from(n), what.clone())).collect()
 }
 
 pub(super) fn show(notice: &Notice) -> String {

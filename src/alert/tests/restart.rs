@@ -1,1 +1,134 @@
-//! …
+//! The process dies, begins again, is given other definitions: nothing is told twice, nothing is lost.
+
+use super::*;
+
+#[test]
+fn what_goes_on_over_a_restart_is_not_told_again() {
+    let mut world = World::of(&["site"]);
+    world.run("0-20/5 site failed");
+    world.restart(1200.0);
+    world.run("1205-1230/5 site failed");
+    // Escalation was due while nobody was there: a round of runs comes first.
+    world.run("1235-1265/5 site failed");
+    assert_eq!(world.told(), ["10.5 ops firing page check/site", "1260 boss escalated page check/site"]);
+}
+
+#[test]
+fn what_ended_while_nobody_was_there_is_told() {
+    let mut world = World::of(&["site"]);
+    world.run("0-20/5 site failed");
+    world.restart(3600.0);
+    world.run("3605-3630/5 site ok");
+    assert_eq!(world.told(), ["10.5 ops firing page check/site", "3610.5 ops resolved page check/site"]);
+    assert!(world.rows.keys().all(|key| !key.starts_with("gap/")));
+}
+
+#[test]
+fn what_was_promised_and_not_told_is_told_by_the_next_process() {
+    let mut world = World::of(&["site"]);
+    for second in [0.0, 5.0, 10.0] {
+        world.fact(second, ran("site", Status::Failed, "refused"));
+    }
+    assert!(world.notices.is_empty() && world.rows[&Arc::from("check/site")].contains("to_tell"));
+    world.restart(60.0);
+    let [told] = &world.notices[..] else { panic!("{:?}", world.notices) };
+    assert_eq!((told.kind, told.alerts[0].fired), (Kind::Firing, moment(10.0)));
+    let id = told.id.clone();
+    // The same again from the same rows: a repeat has the same id.
+    let mut again = World::of(&["site"]);
+    for second in [0.0, 5.0, 10.0] {
+        again.fact(second, ran("site", Status::Failed, "refused"));
+    }
+    again.run("12 .");
+    assert_eq!(again.notices[0].id, id);
+}
+
+#[test]
+fn absence_is_judged_after_a_round_only() {
+    let mut world = World::new(vec![watched("hourly", 3600, &[])], alerting());
+    world.run("0 hourly ok");
+    world.restart(90_000.0);
+    world.run("91000 .\n100000 .");
+    assert_eq!(world.told(), Vec::<String>::new());
+    world.run("101000 .");
+    assert_eq!(world.told(), ["100860 team firing ticket gap/hourly"]);
+}
+
+#[test]
+fn who_was_suspended_misses_nobody() {
+    let mut world = World::of(&["site"]);
+    world.run("0-20/5 site ok");
+    // Nothing happened for an hour: no tick, no run.
+    for second in [3600.0, 3601.0, 3605.0] {
+        world.engine.apply(&Fact { at: moment(second), what: What::Tick });
+        world.now = moment(second);
+        world.drain();
+    }
+    world.run("3610-3650/5 site ok");
+    assert_eq!(world.told(), Vec::<String>::new());
+}
+
+#[test]
+fn an_edit_forgets_nothing() {
+    let mut world = World::of(&["site"]);
+    world.run("0-20/5 site failed");
+    let mut edited = watched("site", 10, &[]);
+    edited.title = "The whole site".to_owned();
+    edited.alert.attempts = 5;
+    world.replan(vec![edited, watched("shop", 5, &[])], alerting());
+    world.run("25-60/5 site failed\n65-70/5 site ok");
+    assert_eq!(world.told(), ["10.5 ops firing page check/site", "70.5 ops resolved page check/site"]);
+}
+
+#[test]
+fn the_alert_of_what_is_no_longer_defined_ends_and_says_so() {
+    let mut world = World::of(&["site", "shop"]);
+    world.run("0-20/5 site failed\n0-20/5 shop failed");
+    world.replan(vec![watched("shop", 5, &[])], alerting());
+    world.run("25 shop failed");
+    assert_eq!(
+        world.notices.iter().map(show).collect::<Vec<_>>(),
+        ["10.5 ops firing page check/shop,check/site", "21.4 ops resolved page check/site"]
+    );
+    let evidence = &world.notices[1].alerts[0].evidence;
+    assert_eq!(evidence, &["it is no longer defined, so nobody looks any more"]);
+    assert!(!world.rows.contains_key("check/site"), "{:?}", world.rows);
+
+    // The same when the definition went while nobody was there.
+    let mut world = World::of(&["site"]);
+    world.run("0-20/5 site failed");
+    world.watched = vec![];
+    world.restart(30.0);
+    world.run("31 .");
+    assert_eq!(world.told(), ["10.5 ops firing page check/site", "30.5 ops resolved page check/site"]);
+}
+
+#[test]
+fn a_contact_that_is_gone_is_not_told_and_one_that_is_named_now_is() {
+    let mut world = World::of(&["site"]);
+    world.run("0-20/5 site failed");
+    let mut other = alerting();
+    other.contacts.remove("ops");
+    other.policy.page.to = vec!["boss".into()];
+    world.replan(vec![watched("site", 5, &[])], other);
+    world.run("25 site failed\n30-35/5 site ok");
+    assert_eq!(
+        world.told(),
+        [
+            "10.5 ops firing page check/site",
+            "21.4 boss firing page check/site",
+            "35.5 boss resolved page check/site"
+        ]
+    );
+}
+
+#[test]
+fn a_row_that_nobody_can_read_is_told_to_the_log_and_replaced() {
+    let mut engine = Engine::new(vec![watched("site", 5, &[])], Arc::new(alerting()));
+    let rows = [(Arc::from("check/site"), "{".to_owned()), (Arc::from("contact/ops"), "7".to_owned())];
+    let unread = engine.restore(&rows, vec![]);
+    assert_eq!(unread.len(), 2, "{unread:?}");
+    assert!(unread[0].starts_with("the state of the alert check/site can't be read and is forgotten: EOF"));
+    let rows: Vec<_> = engine.drain(moment(0.0)).alerts.into_iter().map(|row| (row.key, row.state)).collect();
+    assert_eq!(rows, [(Arc::from("check/site"), None), (Arc::from("contact/ops"), None)]);
+}
