@@ -11,6 +11,8 @@ use crate::clock;
 use crate::config::text::Text;
 use crate::plain;
 use crate::probe::{Build, api};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Frame, SizeHint};
 use jiff::Timestamp;
@@ -118,14 +120,19 @@ impl Post {
         }
     }
 
-    /// What must not show in any text either: a key, a header.
+    /// What must not show in any text either: a key, a header and each of its words.
     pub fn hide(&mut self, secret: &SecretString) {
+        let words = secret.expose_secret().split_whitespace();
+        let long = words.filter(|word| word.chars().count() >= PART_CHARS_MIN);
+        self.hidden.extend(long.map(SecretString::from));
         self.hidden.push(secret.clone());
     }
 
-    /// Adds to the query of the address.
+    /// Adds to the query of the address, unless it says so itself.
     pub fn ask(&mut self, name: &str, value: &str) {
-        self.url.query_pairs_mut().append_pair(name, value);
+        if self.url.query_pairs().all(|(asked, _)| asked != name) {
+            self.url.query_pairs_mut().append_pair(name, value);
+        }
     }
 
     /// Sends JSON. `headers` come on top of its type.
@@ -282,13 +289,14 @@ fn parts(url: &Url) -> Vec<SecretString> {
     parts.extend(url.query().map(str::to_owned));
     parts.extend(url.password().map(str::to_owned));
     parts.push(url.username().to_owned());
+    // As the header has it into which both are made.
+    let password = url.password().unwrap_or_default();
+    let read = |text| percent_encoding::percent_decode_str(text).decode_utf8_lossy();
+    parts.push(STANDARD.encode(format!("{}:{}", read(url.username()), read(password))));
     parts.extend(url.path_segments().into_iter().flatten().map(str::to_owned));
     parts.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
-    let read: Vec<String> = parts
-        .iter()
-        .map(|part| percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned())
-        .collect();
-    parts.extend(read);
+    let decoded: Vec<String> = parts.iter().map(|part| read(part).into_owned()).collect();
+    parts.extend(decoded);
     parts.retain(|part| part.chars().count() >= PART_CHARS_MIN);
     parts.sort();
     parts.dedup();

@@ -41,7 +41,7 @@ pub struct InstanceHealth {
     pub channel: Arc<str>,
     /// Its place among the channel's `urls`, from 1: an address may be a secret.
     pub instance: usize,
-    /// When it last took everything.
+    /// When it last took what it was told.
     pub told: Option<Timestamp>,
     /// Why the last try failed.
     pub trouble: Option<String>,

@@ -38,6 +38,8 @@ pub enum Act {
     Reset,
 }
 
+type Script = Arc<dyn Fn(&Request) -> Act + Send + Sync>;
+
 /// A whole answer.
 pub fn answer(status: u16, headers: &str, body: &str) -> Act {
     Act::Say(format!(
@@ -50,7 +52,7 @@ pub fn answer(status: u16, headers: &str, body: &str) -> Act {
 pub struct Receiver {
     pub address: SocketAddr,
     seen: Arc<Mutex<Vec<Request>>>,
-    act: Arc<Mutex<Arc<dyn Fn(&Request) -> Act + Send + Sync>>>,
+    act: Arc<Mutex<Script>>,
 }
 
 impl Receiver {
