@@ -26,6 +26,8 @@
 //!
 //! - `config`, `outcome`, `fact`, `record`, `judge`, `alert`, `mind`, `export`, `schedule` and `view` do no I/O and read no clock: `now` is an
 //!   argument. Doing is at the rim.
+//! - `config`, `outcome`, `fact`, `record`, `judge`, `alert`, `export`, `schedule`, `view` and `notify::outbox` do no I/O and read
+//!   no clock: `now` is an argument. Doing is at the rim.
 //! - One loop (`app::pipeline`) owns the state; whoever reads gets a [`view::View`]. So nothing needs a lock,
 //!   and nothing in the way of checking waits for a disk, a scrape or a browser.
 //! - The web framework is known in `web` and `demo` only, each third party in its own probe only.

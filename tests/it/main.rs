@@ -5,6 +5,7 @@
 mod channels;
 mod check;
 mod command;
+mod courier;
 mod database;
 mod demo;
 mod demo_command;
