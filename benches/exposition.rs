@@ -74,6 +74,10 @@ fn view(checks: &[Arc<Check>], fault: Option<&Fault>) -> View {
         checks: checks.iter().map(view).collect(),
         by_name: Arc::new(by_name(checks.iter().map(|check| &**check))),
         skipped: Arc::new([]),
+        objectives: Vec::new(),
+        alerts: Vec::new(),
+        silences: Vec::new(),
+        left_out: Arc::default(),
     }
 }
 

@@ -205,7 +205,7 @@ fn all<'a>(providers: &'a BTreeMap<&'static str, Arc<Provider>>) -> Vec<(&'a str
 async fn a_channel_that_hangs_for_ever_delays_no_other() {
     let providers = providers().await;
     providers["mail"].silent.store(true, Ordering::Relaxed);
-    let mut office = Office::open(alerting(&all(&providers), Duration::from_secs(600)), Vec::new());
+    let mut office = Office::open(alerting(&all(&providers), Duration::from_mins(10)), Vec::new());
     let begun = Instant::now();
     for number in 0..50 {
         office.tell(CHANNELS.map(|channel| page(&format!("e{number}"), channel))).await;
@@ -305,7 +305,7 @@ async fn at_the_stop_what_is_under_way_may_end_and_the_rest_stays() {
 async fn a_stop_waits_no_longer_than_it_may() {
     let providers = providers().await;
     providers["mail"].silent.store(true, Ordering::Relaxed);
-    let mut office = Office::open(alerting(&all(&providers), Duration::from_secs(600)), Vec::new());
+    let mut office = Office::open(alerting(&all(&providers), Duration::from_mins(10)), Vec::new());
     office.tell([page("e", "mail")]).await;
     until("a try is under way", || providers["mail"].taken().len() == 1).await;
     let begun = Instant::now();

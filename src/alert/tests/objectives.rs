@@ -12,6 +12,7 @@ fn objective() -> Objective {
         section: "shop".to_owned(),
         description: None,
         objective_ppm: 999_000,
+        every: [("site".into(), Duration::from_secs(15))].into(),
         window: Duration::from_hours(28 * 24),
         indicator: Indicator::Availability { checks: vec!["site".into()] },
         rule: Rule::BurnRate,
@@ -75,6 +76,7 @@ fn standing(at: Timestamp, conditions: &str) -> Standing {
         consumed: None,
         burns: vec![],
         state: State::Met,
+        notes: Vec::new(),
         conditions: conditions.split_whitespace().map(condition).collect(),
         baseline: None,
     }

@@ -128,9 +128,18 @@ impl Reader<'_> {
     fn indicator(&mut self, at: &At<'_, SloTable>) -> Result<Option<Indicator>, String> {
         Ok(match &at.raw.indicator {
             IndicatorTable::Availability(table) => {
-                let mut checks = Vec::new();
+                // It is promised of those that run; that others are skipped is said where they are.
+                let (mut checks, mut skipped) = (Vec::new(), None);
                 for name in &table.checks {
-                    checks.push(self.check(at, "indicator.availability.checks", name)?);
+                    match self.check(at, "indicator.availability.checks", name) {
+                        Ok(check) => checks.push(check),
+                        Err(why) => skipped = Some(why),
+                    }
+                }
+                if checks.is_empty()
+                    && let Some(why) = skipped
+                {
+                    return Err(why);
                 }
                 if checks.is_empty() {
                     let text = "`checks`: an objective of no check promises nothing";
