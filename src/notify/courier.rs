@@ -94,7 +94,7 @@ impl Courier {
         }
     }
 
-    /// How the channels are and how old the oldest page is, at most [`SLEEP_MAX`] ago.
+    /// How the channels are and how old the oldest page is, at most ten seconds ago.
     pub fn health(&self) -> watch::Receiver<Health> {
         self.health.subscribe()
     }

@@ -129,3 +129,51 @@ fn a_kill_does_not_open_the_limit() {
     world.pass(1);
     assert_eq!(world.seen.len(), 10, "what was sent in the last hour counts");
 }
+
+#[test]
+fn an_end_waits_for_a_digest_that_only_counts_its_beginning() {
+    let mut world = narrow();
+    let tell = |world: &mut World, kind, range: std::ops::Range<usize>| {
+        range.for_each(|n| world.tell(ticket(kind, &[&format!("a{n:02}")])));
+    };
+    tell(&mut world, Kind::Firing, 0..40);
+    world.pass(1);
+    world.is("mail", Mood::Failing);
+    world.pass(400);
+    world.is("mail", Mood::Well);
+    tell(&mut world, Kind::Resolved, 39..40);
+    world.pass(1);
+    assert_eq!(world.seen.len(), 7, "the digest waits for its next try, and the end behind it");
+    world.pass(900);
+    let told = world.told();
+    assert!(told[7].starts_with("mail firing") && told[7].ends_with("+13"), "{told:?}");
+    assert_eq!(told[8..], ["mail resolved a39"]);
+}
+
+#[test]
+fn a_digest_that_is_with_its_backup_takes_nothing_more_in() {
+    let channels = [("mail", 5), ("slack", 3600)];
+    let mut world = World::with(alerting(&channels, &[("on-call", &["mail", "slack"])]));
+    world.tell(firing("page0"));
+    world.tell(firing("page1"));
+    world.pass(1);
+    for n in 0..10 {
+        world.tell(ticket(Kind::Firing, &[&format!("a{n}")]));
+    }
+    world.pass(1);
+    world.tell(firing("page2"));
+    world.tell(firing("page3"));
+    world.is("slack", Mood::Failing);
+    world.pass(605);
+    for n in 10..15 {
+        world.tell(ticket(Kind::Firing, &[&format!("a{n}")]));
+    }
+    world.pass(1);
+    world.is("slack", Mood::Well);
+    world.pass(3 * 3600);
+    let told = world.told().join(" ");
+    for n in 0..15 {
+        let name = format!("a{n}");
+        assert_eq!(told.split(' ').filter(|word| *word == name).count(), 1, "{name}: {:?}", world.told());
+    }
+}
