@@ -37,12 +37,12 @@ use std::time::Duration;
 pub enum Channel {
     Alertmanager(Box<alertmanager::Alertmanager>),
     Desktop(desktop::Desktop),
-    Resend(Box<resend::Resend>),
-    Smtp(Box<smtp::Smtp>),
     Discord(discord::Discord),
     #[serde(rename = "pagerduty")]
     PagerDuty(pagerduty::PagerDuty),
+    Resend(Box<resend::Resend>),
     Slack(slack::Slack),
+    Smtp(Box<smtp::Smtp>),
     Webhook(webhook::Webhook),
 }
 
@@ -52,11 +52,11 @@ impl Channel {
         match self {
             Channel::Alertmanager(kind) => &**kind,
             Channel::Desktop(kind) => kind,
-            Channel::Resend(kind) => &**kind,
-            Channel::Smtp(kind) => &**kind,
             Channel::Discord(kind) => kind,
             Channel::PagerDuty(kind) => kind,
+            Channel::Resend(kind) => &**kind,
             Channel::Slack(kind) => kind,
+            Channel::Smtp(kind) => &**kind,
             Channel::Webhook(kind) => kind,
         }
     }
@@ -118,4 +118,16 @@ pub enum Delivery {
     /// There is nobody here to tell, and nothing is wrong: a machine without a desktop. The next channel is used, and
     /// nothing is said about this one.
     Absent { why: String },
+}
+
+impl Delivery {
+    /// The same for a reason in other words: without a secret that the other side repeated.
+    pub fn reworded(self, reword: impl FnOnce(String) -> String) -> Delivery {
+        match self {
+            Delivery::Delivered => Delivery::Delivered,
+            Delivery::Retry { after, why } => Delivery::Retry { after, why: reword(why) },
+            Delivery::Refused { why } => Delivery::Refused { why: reword(why) },
+            Delivery::Absent { why } => Delivery::Absent { why: reword(why) },
+        }
+    }
 }

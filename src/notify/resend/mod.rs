@@ -185,13 +185,7 @@ impl Channel {
 
     /// As a last resort: a vendor may repeat the key in a place where only words of its own are due.
     fn without_key(&self, delivery: Delivery) -> Delivery {
-        let hide = |why: String| why.replace(self.key.expose_secret(), "<secret>");
-        match delivery {
-            Delivery::Delivered => Delivery::Delivered,
-            Delivery::Retry { after, why } => Delivery::Retry { after, why: hide(why) },
-            Delivery::Refused { why } => Delivery::Refused { why: hide(why) },
-            Delivery::Absent { why } => Delivery::Absent { why: hide(why) },
-        }
+        delivery.reworded(|why| why.replace(self.key.expose_secret(), "<secret>"))
     }
 }
 

@@ -168,12 +168,7 @@ impl Hidden {
 
     /// As a last resort, on whatever leaves the channel.
     pub fn out_of(&self, delivery: Delivery) -> Delivery {
-        match delivery {
-            Delivery::Delivered => Delivery::Delivered,
-            Delivery::Retry { after, why } => Delivery::Retry { after, why: self.hide(&why) },
-            Delivery::Refused { why } => Delivery::Refused { why: self.hide(&why) },
-            Delivery::Absent { why } => Delivery::Absent { why: self.hide(&why) },
-        }
+        delivery.reworded(|why| self.hide(&why))
     }
 
     /// A server's words, one bounded line.

@@ -19,7 +19,7 @@ const NOBODY: &str = "http://127.0.0.1:1";
 
 fn of(urls: &[&str], more: &str) -> Box<dyn Deliver> {
     let toml = format!("to.alertmanager = {{ urls = {urls:?}{more} }}");
-    build_within(&toml, &[], Duration::from_secs(2)).unwrap_or_else(|found| panic!("{toml}: {found:?}"))
+    build_within(Duration::from_secs(2), &toml, &[]).unwrap_or_else(|found| panic!("{toml}: {found:?}"))
 }
 
 /// An alert that fires since a minute ago.

@@ -39,7 +39,7 @@ fn is_inside(test: &str, session: &[&str]) -> bool {
 }
 
 fn desktop() -> Box<dyn Deliver> {
-    build_within("to.desktop = {}", &[], Duration::from_secs(2)).expect("a channel")
+    build_within(Duration::from_secs(2), "to.desktop = {}", &[]).expect("a channel")
 }
 
 /// A call of `Notify`.

@@ -1,4 +1,4 @@
-//! Channels against receivers of every kind, good and bad.
+//! Channels against real receivers and against ones that misbehave.
 
 mod alertmanager;
 mod contract;

@@ -18,7 +18,7 @@ async fn sent(toml: &str, (status, body): (u16, &'static str), parcel: &Parcel) 
     let receiver = Receiver::start(move |_| answer(status, "", body)).await;
     let timeout = Duration::from_secs(20);
     let toml = toml.replace("{url}", &format!("http://{}", receiver.address));
-    let channel = build_within(&toml, &[("KEY", KEY), ("SECRET", SECRET)], timeout);
+    let channel = build_within(timeout, &toml, &[("KEY", KEY), ("SECRET", SECRET)]);
     let channel = channel.unwrap_or_else(|found| panic!("{toml}: {found:?}"));
     assert_eq!(deliver(&*channel, parcel, timeout).await, Some(Delivery::Delivered));
     receiver.take()
@@ -288,7 +288,7 @@ async fn all_events_of_a_notice_must_be_taken() {
     .await;
     let toml = PAGERDUTY.0.replace("{url}", &format!("http://{}", receiver.address));
     let timeout = Duration::from_secs(20);
-    let channel = build_within(&toml, &[("KEY", KEY)], timeout).expect("a channel");
+    let channel = build_within(timeout, &toml, &[("KEY", KEY)]).expect("a channel");
     let parcel = parcel(1, crowd(Kind::Firing, 30, 20));
     let first = channel.deliver(&parcel).await;
     assert_eq!(verdict(&first), "retry: PagerDuty answered 500: the trouble is on its side");

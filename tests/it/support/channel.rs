@@ -28,19 +28,19 @@ pub fn channel(toml: &str, variables: &[(&str, &str)]) -> Box<dyn Deliver> {
 
 /// As [`channel`], for one whose tries may take `timeout`.
 pub fn channel_within(timeout: Duration, toml: &str) -> Box<dyn Deliver> {
-    build_within(toml, &[], timeout).unwrap_or_else(|found| panic!("{toml}\n{found:#?}"))
+    build_within(timeout, toml, &[]).unwrap_or_else(|found| panic!("{toml}\n{found:#?}"))
 }
 
 /// Builds the channel of `toml`; what is wrong with it otherwise.
 pub fn build(toml: &str, variables: &[(&str, &str)]) -> Result<Box<dyn Deliver>, Found> {
-    build_within(toml, variables, TIMEOUT)
+    build_within(TIMEOUT, toml, variables)
 }
 
-/// As [`build`], with a channel that may take so long.
+/// As [`build`], for one whose tries may take `timeout`.
 pub fn build_within(
+    timeout: Duration,
     toml: &str,
     variables: &[(&str, &str)],
-    timeout: Duration,
 ) -> Result<Box<dyn Deliver>, Found> {
     let definition: Definition = toml::from_str(toml).unwrap_or_else(|error| panic!("{toml}\n{error}"));
     let variables = Variables::new(variables.iter().copied(), |path| std::fs::read_to_string(path));
