@@ -24,6 +24,8 @@ use std::time::Duration;
 /// seconds, even one that hangs.
 const EVERY_MAX: Duration = Duration::from_secs(10);
 const TIMEOUT_MAX: Duration = Duration::from_secs(5);
+const ATTEMPTS_MAX: u8 = 2;
+const TICKET_WAIT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -88,7 +90,7 @@ async fn show(options: Options, signals: Signals) -> Result<(), u8> {
     let (mut plan, files) = load_files(&origin, &variables, &net)?;
     hurry(&mut plan);
     let token = Token::new().map_err(fail)?;
-    let control = shop.faults.router();
+    let control = shop.faults.router().merge(shop.inbox.clone());
     let left_out = left_out(&plan);
     let site = shop.site.clone();
     let sources = Sources { origin, variables: Arc::new(variables), net };
@@ -113,6 +115,10 @@ fn hurry(plan: &mut Plan) {
     for check in plan.checks.iter_mut().filter_map(Arc::get_mut) {
         check.every = check.every.min(EVERY_MAX);
         check.timeout = check.timeout.min(TIMEOUT_MAX);
+        check.alert.attempts = check.alert.attempts.min(ATTEMPTS_MAX);
+    }
+    if let Some(alerting) = Arc::get_mut(&mut plan.alerting) {
+        alerting.policy.ticket.wait = TICKET_WAIT;
     }
 }
 
@@ -143,6 +149,9 @@ fn welcome(address: SocketAddr, site: &str, token: &Token, left_out: &str) -> St
   overview  http://{address}/
   metrics   http://{address}/metrics
   report    http://{address}/api/v1/health
+  promises  http://{address}/api/v1/objectives
+  alerts    http://{address}/api/v1/alerts
+  inbox     http://{address}/inbox
   the shop  {site}/
 {left_out}
 

@@ -9,6 +9,7 @@ use super::services::Services;
 use super::switch::{Faults, Order, Switch};
 use super::trade::{PAST, Trade};
 use crate::clock;
+use axum::Router;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
@@ -38,6 +39,8 @@ pub struct Shop {
     /// The web shop, to look at.
     pub site: String,
     _tasks: JoinSet<()>,
+    /// Pages with what the on-call person got.
+    pub inbox: Router,
 }
 
 /// Why the shop can't be opened.
@@ -72,6 +75,7 @@ impl Shop {
         let mut tasks = JoinSet::new();
         let (services, mut variables) = Services::open(&mut tasks).await.map_err(Error::Listen)?;
         variables.push(("DATABASE_URL".to_owned(), format!("sqlite:{}", file.display())));
+        let inbox = services.inbox();
         let on = Arc::new(Mutex::new(BTreeSet::new()));
         let (orders, waiting) = mpsc::channel(ORDERS_WAITING_MAX);
         let mut keeper = Keeper {
@@ -85,7 +89,7 @@ impl Shop {
         tasks.spawn(keeper.keep(waiting));
         let site = variables.iter().find(|(name, _)| name == "NEXT_PUBLIC_APP_URL");
         let site = site.map(|(_, address)| address.clone()).unwrap_or_default();
-        Ok(Shop { variables, faults: Faults { orders, on }, site, _tasks: tasks })
+        Ok(Shop { variables, faults: Faults { orders, on }, site, inbox, _tasks: tasks })
     }
 }
 

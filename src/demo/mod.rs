@@ -9,6 +9,7 @@
 pub mod catalog;
 pub mod fault;
 mod harm;
+pub mod inbox;
 pub mod living;
 pub mod order;
 pub mod resend;

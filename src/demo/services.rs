@@ -1,6 +1,7 @@
 //! What the demo's shop stands on: its web site and Square, Upstash and Resend, each a local HTTP server that
 //! answers as the real one does.
 
+use super::inbox::{self, ON_CALL};
 use super::order::Payment;
 use super::resend::{self, Resend};
 use super::site::{Site, Trouble};
@@ -60,6 +61,8 @@ impl Services {
             ("RESEND_API_URL", resend),
             ("RESEND_API_KEY", Resend::KEY.to_owned()),
             ("FROM_EMAIL", format!("Shop <orders@{}>", Resend::DOMAIN)),
+            ("ALERT_EMAIL_FROM", format!("Atalaya <alerts@{}>", Resend::DOMAIN)),
+            ("ALERT_EMAIL_TO", ON_CALL.to_owned()),
         ];
         Ok((services, variables.map(|(name, value)| (name.to_owned(), value)).into()))
     }
@@ -75,6 +78,11 @@ impl Services {
         if paid {
             self.resend.deliver("Your order");
         }
+    }
+
+    /// What the on-call person got.
+    pub fn inbox(&self) -> Router {
+        inbox::router(self.resend.clone())
     }
 
     pub fn set_site(&self, trouble: Trouble, on: bool) {

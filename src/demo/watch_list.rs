@@ -20,11 +20,15 @@ pub const CHECKS: [(&str, &str); 14] = [
     ("checks/webhooks.toml", include_str!("../../checks/webhooks.toml")),
 ];
 
+/// Every file of `alerts/`; a test demands that none is missing.
+pub const ALERTS: [(&str, &str); 2] = [
+    ("alerts/contacts.toml", include_str!("../../alerts/contacts.toml")),
+    ("alerts/promises.toml", include_str!("../../alerts/promises.toml")),
+];
+
 /// As if they had been read from the disk.
 pub fn files() -> Files {
-    Files {
-        agent: None,
-        checks: CHECKS.iter().map(|(file, text)| Source::new(file, *text)).collect(),
-        ..Files::default()
-    }
+    let sources =
+        |files: &[(&str, &str)]| files.iter().map(|(file, text)| Source::new(file, *text)).collect();
+    Files { agent: None, checks: sources(&CHECKS), alerts: sources(&ALERTS) }
 }

@@ -55,6 +55,15 @@ pub fn begin<'a>(resend: &'a Resend, request: &Request) -> Option<Result<UnderWa
     })
 }
 
+/// An email, as the one who got it sees it.
+#[derive(Debug, Clone)]
+pub struct Received {
+    pub id: String,
+    pub at: Timestamp,
+    pub subject: String,
+    pub html: String,
+}
+
 struct Email {
     id: String,
     created: Timestamp,
@@ -98,6 +107,26 @@ impl Outbox {
         self.emails.push_front(email);
         self.emails.truncate(EMAILS_KEPT);
         id
+    }
+
+    /// What was sent to `to`.
+    pub fn received(&self, to: &str) -> Vec<Received> {
+        let is_for = |email: &&Email| {
+            let mut all = email.fields.get("to").and_then(Value::as_array).into_iter().flatten();
+            all.any(|one| one.as_str() == Some(to))
+        };
+        let text = |email: &Email, name: &str| {
+            email.fields.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        let emails = self.emails.iter().filter(is_for);
+        emails
+            .map(|email| Received {
+                id: email.id.clone(),
+                at: email.created,
+                subject: text(email, "subject"),
+                html: text(email, "html"),
+            })
+            .collect()
     }
 
     /// The answer of the same request with the same key, or a refusal.

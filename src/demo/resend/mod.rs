@@ -16,6 +16,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use domains::Domain;
 use emails::Outbox;
+pub use emails::Received;
 use gate::Window;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -107,6 +108,11 @@ impl Resend {
     /// The faults that are on.
     pub fn faults(&self) -> Vec<Fault> {
         self.state().faults.iter().copied().collect()
+    }
+
+    /// The emails that were sent to `to` and are kept, the newest first.
+    pub fn received(&self, to: &str) -> Vec<Received> {
+        self.state().outbox.received(to)
     }
 
     /// How many calls were made.
