@@ -124,8 +124,7 @@ impl Engine {
             fired: now.fired,
             ended: now.ended,
         };
-        self.episodes.retain(|(_, before)| before.episode != row.episode);
-        self.episodes.push((key.0.clone(), row));
+        self.episodes.insert(row.episode.clone(), (key.0.clone(), row));
         self.dirty.insert(key.0.clone());
     }
 

@@ -116,7 +116,8 @@ pub struct Engine {
     pub(super) dirty: BTreeSet<Arc<str>>,
     /// Keys that have a row.
     pub(super) rows: BTreeSet<Arc<str>>,
-    pub(super) episodes: Vec<(Arc<str>, EpisodeRow)>,
+    /// By episode, with the key of its alert.
+    pub(super) episodes: BTreeMap<String, (Arc<str>, EpisodeRow)>,
     pub(super) changed_silences: Vec<Silence>,
 }
 
@@ -146,7 +147,7 @@ impl Engine {
             hurry: BTreeSet::new(),
             dirty: BTreeSet::new(),
             rows: BTreeSet::new(),
-            episodes: Vec::new(),
+            episodes: BTreeMap::new(),
             changed_silences: Vec::new(),
         };
         engine.replan(watched, alerting);
@@ -163,7 +164,12 @@ impl Engine {
         self.advance(fact.at);
         match &fact.what {
             What::Ran(ran) => self.ran(ran),
-            What::Dropped { .. } | What::Tick | What::ClockSet { .. } | What::Started => {}
+            What::Dropped { check, .. } => {
+                if let Some(check) = self.checks.get_mut(check) {
+                    check.unknown.clear();
+                }
+            }
+            What::Tick | What::ClockSet { .. } | What::Started => {}
             What::Acknowledged(acknowledgement) => {
                 // Whoever asked was told by the one who made the fact; there is nobody here to tell.
                 self.acknowledge(fact.at, acknowledgement).ok();

@@ -65,6 +65,7 @@ impl Engine {
         let check = self.checks.get_mut(&ran.check)?;
         check.seen = Some(at);
         check.text.clone_from(&ran.text);
+        check.unknown.clear();
         let alert = &check.watched.alert;
         let matters = ran.status != Status::Degraded || alert.degraded.is_some();
         let status = if matters { ran.status } else { Status::Ok };

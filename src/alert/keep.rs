@@ -164,7 +164,7 @@ impl Engine {
     pub(super) fn changed_rows(&mut self) -> Vec<AlertRow> {
         let mut rows = Vec::new();
         let mut episodes: BTreeMap<Arc<str>, Vec<_>> = BTreeMap::new();
-        for (key, row) in std::mem::take(&mut self.episodes) {
+        for (key, row) in std::mem::take(&mut self.episodes).into_values() {
             episodes.entry(key).or_default().push(row);
         }
         for key in std::mem::take(&mut self.dirty) {

@@ -2,8 +2,12 @@
 //!
 //! An alert is about one thing that has a [`Key`]: a check, an objective at one severity, a part of the agent. One
 //! firing life is an *episode*. The [`Engine`] takes what checks and objectives were found to be and gives what it
-//! came to ([`Drained`]): states to remember and [`Notice`]s to tell, which the store writes in one transaction. What is not told yet is
-//! part of the state, so nothing that was promised depends on this process living on.
+//! came to ([`Drained`]): states to remember and [`Notice`]s to tell, which the store writes in one transaction. What
+//! is not told yet is part of the state, so nothing that was promised depends on this process living on.
+//!
+//! In the order of the work: `check` and `flap` (what is believed of a check), `facts` (what each fact means),
+//! `course` (an alert fires, rises, ends), `hold` with `silence` and `maintenance` (what keeps it from being told),
+//! `tell` and `queue` (when, to whom, together with what), `words`; `life` and `keep` are what is remembered.
 
 mod check;
 mod course;

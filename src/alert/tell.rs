@@ -231,12 +231,16 @@ impl Engine {
         }
     }
 
-    /// What there is to say now, with a cause only where it is one still.
+    /// What there is to say now: of a check what its last run said, and a cause only where it is one still.
     pub(super) fn snapshot(&self, key: &Key) -> Option<Snapshot> {
         let alert = self.alerts.get(key)?;
         let mut now = alert.now.clone();
         if let Some(Subject::Check(name)) = Subject::of(&key.0).filter(|_| alert.is_open()) {
-            now.cause = self.checks.get(name).and_then(|check| self.cause(check));
+            let check = self.checks.get(name);
+            now.cause = check.and_then(|check| self.cause(check));
+            if let Some(check) = check.filter(|check| !check.text.is_empty()) {
+                now.summary.clone_from(&check.text);
+            }
         }
         Some(now)
     }

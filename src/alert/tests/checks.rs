@@ -110,7 +110,9 @@ fn what_it_says_is_what_was_seen() {
     assert_eq!(labels, expected);
     let history: Vec<_> = world.episodes.iter().map(|row| (row.fired, row.ended)).collect();
     assert_eq!(history, [(moment(13.0), None), (moment(13.0), Some(moment(23.0)))]);
-    assert!(world.rows.keys().all(|key| &**key != "check/gone"), "{:?}", world.rows);
+    // While it goes on, the last words are the latest ones.
+    world.run("33-43/5 site failed refused\n48-60/5 site failed timeout");
+    assert_eq!(world.view("check/site").now.summary, "timeout");
 }
 
 #[test]
@@ -138,8 +140,14 @@ fn what_fails_at_once_is_hurried_and_told_in_one_message() {
 
 #[test]
 fn after_more_than_ten_in_a_minute_the_rest_is_one_summary() {
+    storm(false);
+    storm(true);
+}
+
+fn storm(always_killed: bool) {
     let names: Vec<String> = (0..60).map(|n| format!("t{n:02}")).collect();
     let mut world = World::of(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    world.always_killed = always_killed;
     for (n, name) in (0_u32..).zip(&names) {
         let at = f64::from(n);
         world.run(&format!("{at} {name} failed\n{} {name} failed\n{} {name} failed", at + 0.1, at + 0.2));
