@@ -21,6 +21,7 @@ mod resend;
 mod run;
 mod shipped;
 mod shop;
+mod slo_prometheus;
 mod square;
 mod store;
 mod support;

@@ -14,6 +14,8 @@ use std::time::Duration;
 /// How far behind the clock windows may end, so that what is counted late is not taken for unmeasured. Older than that
 /// is history that is being made up for, which nobody should be woken for.
 const LAG_MAX: SignedDuration = SignedDuration::from_hours(1);
+/// Minutes that one part of time can measure: the longest window, 90 days and one.
+const MINUTES_MAX: u32 = 91 * 1440;
 /// Notes that are kept.
 const NOTES_MAX: usize = 3;
 
@@ -120,11 +122,9 @@ fn count(part: &fact::Counted, column: &Arc<str>) -> Result<u64, String> {
 /// Its events are booked in its last minute, and all its minutes are measured.
 fn book(part: &fact::Counted, cell: Cell, minutes: &mut Minutes) {
     let (first, last) = (minute_of(part.from), last_minute(part.to));
-    // What is older than any window has no place.
-    for minute in first.max(last.saturating_sub(131_040))..last {
-        if minutes.get(minute).is_none() {
-            minutes.set(minute, Cell { excluded: cell.excluded, ..Cell::default() });
-        }
+    let first = first.max(last.saturating_sub(MINUTES_MAX));
+    if first < last {
+        minutes.fill(first, last - 1, Cell { excluded: cell.excluded, ..Cell::default() });
     }
     let before = minutes.get(last).unwrap_or_default();
     let good = before.good.saturating_add(cell.good);

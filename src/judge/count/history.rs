@@ -66,6 +66,14 @@ impl History {
         Some(run.cell())
     }
 
+    /// Adds equal minutes behind all that there are.
+    pub fn append(&mut self, first: u32, length: u32, cell: Cell) {
+        match self.runs.back_mut() {
+            Some(last) if last.end() == first && last.cell() == cell => last.packed += length << 1,
+            _ => self.runs.push_back(Run::new(first, length, cell)),
+        }
+    }
+
     /// Takes a minute out of a run; tells between which runs it lay.
     fn cut(&mut self, at: usize, minute: u32) -> usize {
         let run = self.runs[at];

@@ -158,10 +158,9 @@ impl Runs {
 
     fn close(&mut self, now: u32, minutes: &mut Minutes) {
         if let (Some(closed), Some((until, excluded))) = (self.closed, self.held) {
-            for minute in closed..now.min(until + 1) {
-                if minutes.get(minute).is_none() {
-                    minutes.set(minute, Cell { excluded, ..Cell::default() });
-                }
+            let end = now.min(until + 1);
+            if closed < end {
+                minutes.fill(closed, end - 1, Cell { excluded, ..Cell::default() });
             }
         }
         self.closed = Some(now);

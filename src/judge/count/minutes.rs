@@ -126,6 +126,22 @@ impl Minutes {
         }
     }
 
+    /// Sets the minutes from `from` to `to`, both included, that were not measured yet.
+    pub fn fill(&mut self, from: u32, to: u32, cell: Cell) {
+        let newest = self.history.last().map_or(0, |slice| slice.minute + 1);
+        // What lies beyond all that is known and all windows is one stretch: nothing has to be looked for.
+        let beyond = self.end.map_or(newest, |end| newest.max(end + 1)).clamp(from, to + 1);
+        for minute in from..beyond {
+            if self.history.get(minute).is_none() {
+                self.set(minute, cell);
+            }
+        }
+        if beyond <= to {
+            self.history.append(beyond, to - beyond + 1, cell);
+            self.changed.extend(beyond..=to);
+        }
+    }
+
     /// Lets all windows end with this minute. What nobody needs any more is forgotten.
     pub fn slide(&mut self, to: u32) {
         match self.end {
@@ -153,7 +169,9 @@ impl Minutes {
         self.end = Some(to);
         let oldest = begin(to, self.kept);
         self.history.forget_before(oldest);
-        self.changed = self.changed.split_off(&oldest);
+        if self.changed.first().is_some_and(|first| *first < oldest) {
+            self.changed = self.changed.split_off(&oldest);
+        }
     }
 
     /// The minute that the windows end with.
@@ -257,10 +275,20 @@ mod tests {
             let mut oldest = 0;
             for (minute, good, bad, excluded, end) in steps {
                 let cell = Cell { good, bad, excluded };
-                minutes.set(minute, cell);
-                if minute >= oldest {
-                    plain.set(minute, cell);
+                // Two good ones stand for a part of time of eight minutes.
+                let last = if good == 2 { minute + 7 } else { minute };
+                for before in (minute..last).filter(|minute| *minute >= oldest) {
+                    if plain.get(before).is_none() {
+                        plain.set(before, cell);
+                    }
                 }
+                if last >= oldest {
+                    plain.set(last, cell);
+                }
+                if minute < last {
+                    minutes.fill(minute, last - 1, cell);
+                }
+                minutes.set(last, cell);
                 oldest = begin(end, 100);
                 minutes.slide(end);
                 plain.history.forget_before(oldest);

@@ -18,7 +18,7 @@ use jiff::tz::TimeZone;
 pub const LEARNS_FROM: u32 = 56 * DAY;
 const HOUR: u32 = 60;
 const DAY: u32 = 24 * HOUR;
-/// Without two weeks of every hour nothing is usual.
+/// Once is not usual.
 const WEEKS_MIN: usize = 2;
 const SAFETY: f64 = 0.7;
 /// Silence is looked at together with so many events before it, so that a trickle is seen too.
@@ -61,7 +61,8 @@ impl Drought {
 
     fn look(&self, scene: &Scene<'_>, end: u32) -> Condition {
         let nothing = |verdict, summary: &str| condition(Severity::Ticket, verdict, summary.to_owned());
-        if self.usual.iter().all(Option::is_none) {
+        let learns_until = scene.minutes.first().map_or(u32::MAX, |first| first + 14 * DAY);
+        if end < learns_until {
             return nothing(Verdict::Unknown, "it takes two weeks to learn what is usual");
         }
         let oldest = end.saturating_sub(LOOKS_BACK);

@@ -3,6 +3,7 @@
 mod few;
 mod intake;
 mod properties;
+mod rules;
 mod simulation;
 mod workbook;
 

@@ -1,9 +1,11 @@
-//! A real Prometheus that scrapes every second.
+//! A real Prometheus: one that scrapes every second, or one that is given a history.
 
 use super::http;
 use super::server::{Start, directory, free_port, listens, start, wait_until};
 use serde_json::Value;
-use std::process::Child;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Child, Command};
 
 pub struct Prometheus {
     child: Child,
@@ -13,27 +15,65 @@ pub struct Prometheus {
 impl Prometheus {
     /// Scrapes `/metrics` of a port of the loopback interface.
     pub fn scraping(name: &str, target: u16) -> Prometheus {
-        let directory = directory(name);
         let config = format!(
             "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\nscrape_configs:\n  - job_name: atalaya\n    \
              static_configs:\n      - targets: ['127.0.0.1:{target}']\n"
         );
+        Prometheus::started(&directory(name), &config)
+    }
+
+    /// Knows what a text in the OpenMetrics format says, with its timestamps, and scrapes nothing.
+    pub fn remembering(name: &str, history: &str) -> Prometheus {
+        let directory = directory(name);
+        std::fs::write(directory.join("history.om"), history).expect("a file");
+        let made = Command::new("promtool")
+            .current_dir(&directory)
+            .args(["tsdb", "create-blocks-from", "openmetrics", "--quiet", "history.om", "data"])
+            .output()
+            .expect("promtool");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        Prometheus::started(&directory, "global: {}\n")
+    }
+
+    fn started(directory: &Path, config: &str) -> Prometheus {
         std::fs::write(directory.join("prometheus.yml"), config).expect("a file");
         let port = free_port();
         let args = [
             "--config.file=prometheus.yml".to_owned(),
             "--storage.tsdb.path=data".to_owned(),
+            "--storage.tsdb.retention.time=20y".to_owned(),
             format!("--web.listen-address=127.0.0.1:{port}"),
         ];
         let child = start(Start {
             program: "prometheus",
             args: args.to_vec(),
             user: None,
-            directory: &directory,
+            directory,
             environment: Vec::new(),
         });
         wait_until("Prometheus to listen", Some(&directory.join("prometheus.log")), || listens(port));
         Prometheus { child, port }
+    }
+
+    /// The values of an expression that gives at most one series, by seconds since the epoch.
+    pub fn range(&self, expression: &str, from: i64, to: i64, step: i64) -> BTreeMap<i64, f64> {
+        let encoded: String = url::form_urlencoded::byte_serialize(expression.as_bytes()).collect();
+        // No more than so many steps are answered at once.
+        let part = step * 4000;
+        let parts = (from..=to).step_by(part as usize).map(|from| (from, (from + part - step).min(to)));
+        let mut found = BTreeMap::new();
+        for (from, to) in parts {
+            let answer =
+                self.api(&format!("/api/v1/query_range?query={encoded}&start={from}&end={to}&step={step}"));
+            assert_eq!(answer["status"], "success", "{expression}: {answer}");
+            let result = answer["data"]["result"].as_array().expect("a result");
+            assert!(result.len() <= 1, "{expression} gives {} series", result.len());
+            for value in result.iter().flat_map(|series| series["values"].as_array().expect("values")) {
+                let number = value[1].as_str().and_then(|text| text.parse().ok());
+                found.insert(value[0].as_i64().expect("a time"), number.expect("a number"));
+            }
+        }
+        found
     }
 
     /// The value of an expression that gives one series.
