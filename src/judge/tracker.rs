@@ -108,6 +108,7 @@ impl Tracker {
             return daily.evaluate(at, &self.objective);
         }
         let end = self.intake.close(at, &mut self.minutes);
+        let catches_up = self.intake.catches_up(at);
         self.minutes.slide(end);
         let scene = Scene { objective: &self.objective, minutes: &self.minutes, words: &self.words };
         let mut conditions = Vec::with_capacity(8);
@@ -123,7 +124,7 @@ impl Tracker {
             if self.objective.rule == Rule::BurnRate {
                 conditions.extend(budget::levels(&scene));
             }
-            conditions.push(budget::gap(&scene));
+            conditions.push(budget::gap(&scene, catches_up));
         }
         standing(at, &scene, conditions, self.intake.notes())
     }

@@ -14,6 +14,8 @@ use std::time::Duration;
 /// How far behind the clock windows may end, so that what is counted late is not taken for unmeasured. Older than that
 /// is history that is being made up for, which nobody should be woken for.
 const LAG_MAX: SignedDuration = SignedDuration::from_hours(1);
+/// So long a check that makes up for history may fail before its gap is told.
+const CATCH_UP: SignedDuration = SignedDuration::from_mins(10);
 /// Minutes that one part of time can measure: the longest window, 90 days and one.
 const MINUTES_MAX: u32 = 91 * 1440;
 /// Notes that are kept.
@@ -27,6 +29,8 @@ pub struct Counted {
     booked: Option<Timestamp>,
     /// How late it was when it was last booked.
     lag: SignedDuration,
+    /// When it was last booked, or first looked at.
+    moved: Option<Timestamp>,
     /// Bad ones that had no event of the total to belong to yet: where the bad are not a part of the total (support
     /// tickets against orders) they come before it now and then. They are taken off the good ones that come later.
     owed: u64,
@@ -38,7 +42,7 @@ impl Counted {
     pub fn new(counts: Counts, every: Duration, last: Option<u32>) -> Counted {
         let booked = last.and_then(|minute| Timestamp::from_second(i64::from(minute) * 60).ok());
         let (every, lag) = (signed(every), SignedDuration::ZERO);
-        Counted { counts, every, booked, lag, owed: 0, notes: VecDeque::new() }
+        Counted { counts, every, booked, lag, moved: None, owed: 0, notes: VecDeque::new() }
     }
 
     pub fn retime(&mut self, every: Duration) {
@@ -51,6 +55,7 @@ impl Counted {
                 continue;
             }
             self.booked = Some(part.to);
+            self.moved = Some(at);
             self.lag = at.duration_since(part.to).clamp(SignedDuration::ZERO, LAG_MAX);
             match self.split(part) {
                 Ok((good, bad)) => book(part, Cell { good, bad, excluded }, minutes),
@@ -67,6 +72,14 @@ impl Counted {
         let patience = self.lag.saturating_add(self.every.saturating_mul(2)).min(LAG_MAX.saturating_mul(2));
         let due = at.checked_sub(patience).map_or(0, minute_of);
         last.max(due).min(now)
+    }
+
+    /// Whether history is being made up for: far behind, and nearer with every run. What is missing until then is on
+    /// its way, and nobody needs to be told.
+    pub fn catches_up(&mut self, at: Timestamp) -> bool {
+        let moved = *self.moved.get_or_insert(at);
+        let behind = self.booked.is_none_or(|booked| at.duration_since(booked) > LAG_MAX);
+        behind && at.duration_since(moved) < CATCH_UP.saturating_add(self.every.saturating_mul(2))
     }
 
     pub fn notes(&self) -> Vec<String> {

@@ -89,6 +89,14 @@ impl Intake {
     }
 
     /// What could not be counted.
+    /// Whether what is missing is on its way.
+    pub fn catches_up(&mut self, at: Timestamp) -> bool {
+        match self {
+            Intake::Counted(counted) => counted.catches_up(at),
+            _ => false,
+        }
+    }
+
     pub fn notes(&self) -> Vec<String> {
         match self {
             Intake::Counted(counted) => counted.notes(),

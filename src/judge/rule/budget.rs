@@ -78,10 +78,10 @@ fn evidence(scene: &Scene<'_>, events: f64) -> Vec<String> {
 }
 
 /// Whether the last day was measured; only for an objective that has been measured for a day.
-pub fn gap(scene: &Scene<'_>) -> Condition {
+pub fn gap(scene: &Scene<'_>, catches_up: bool) -> Condition {
     let day = scene.window(DAY);
     let known_for_a_day = scene.minutes.first().is_some_and(|first| first + DAY <= scene.minutes.end());
-    let verdict = match (known_for_a_day && day.expected > 0, day.is_covered()) {
+    let verdict = match (known_for_a_day && day.expected > 0 && !catches_up, day.is_covered()) {
         (false, _) => Verdict::Unknown,
         (true, true) => Verdict::Healthy,
         (true, false) => Verdict::Firing,

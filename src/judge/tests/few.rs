@@ -167,3 +167,20 @@ fn what_nobody_counts_neither_fires_nor_ends() {
     let standing = shop.tracker.evaluate(at(shop.minute, 0));
     assert_eq!((verdict(&standing, "page"), verdict(&standing, "gap")), (Verdict::Healthy, Verdict::Healthy));
 }
+
+#[test]
+fn history_that_is_being_made_up_for_is_no_gap_until_nobody_makes_up_for_it() {
+    let mut shop = Shop::open();
+    let begin = shop.minute;
+    let now = begin + 28 * DAY;
+    // Every run makes up for a day of the past; nobody needs to be told that yesterday is still missing.
+    for run in 0..20 {
+        let (from, to) = (at(begin + run * DAY, 0), at(begin + (run + 1) * DAY, 0));
+        shop.tracker.ran(at(now + run, 0), &counted(from, to, 50.0, 0.0), false);
+        let standing = shop.tracker.evaluate(at(now + run, 1));
+        assert_eq!(verdict(&standing, "gap"), Verdict::Unknown, "{run}");
+    }
+    // Then the query fails for a quarter of an hour.
+    let standing = shop.tracker.evaluate(at(now + 35, 0));
+    assert_eq!(verdict(&standing, "gap"), Verdict::Firing);
+}
