@@ -140,6 +140,12 @@ fn tell(plan: &Plan, address: SocketAddr) {
     for one in &plan.skipped {
         tracing::warn!(check = &*one.name, reason = one.why, "check skipped");
     }
+    for one in &plan.alerting.skipped {
+        tracing::warn!(name = &*one.name, reason = one.why, "{} left out", one.what);
+    }
+    if plan.alerting.channels.is_empty() {
+        tracing::warn!("nobody is told of alerts: no channel is defined that works");
+    }
     if plan.checks.is_empty() {
         tracing::warn!(skipped = plan.skipped.len(), "nothing is watched: no check can run");
     }

@@ -1,6 +1,7 @@
 //! `atalaya validate`: everything that is wrong with the definitions, without running any.
 
 use super::{Definitions, exit, fail, load, print, variables};
+use crate::judge::feasibility::{self, Advice};
 use crate::probe::net::Net;
 use clap::Args;
 use std::fmt::Write as _;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 pub struct Options {
     #[command(flatten)]
     definitions: Definitions,
-    /// A check that would be skipped is a fault
+    /// A check that would be skipped is a fault, and so is an objective or a channel that would be left out
     #[arg(long)]
     strict: bool,
 }
@@ -29,7 +30,33 @@ pub fn main(options: &Options) -> u8 {
         // Writing to a string can't fail.
         let _ = writeln!(text, "skipped: {}: `{}`: {}", one.place, one.name, one.why);
     }
+    let alerting = &plan.alerting;
+    for one in &alerting.skipped {
+        let _ = writeln!(text, "left out: {}: {} `{}`: {}", one.place, one.what, one.name, one.why);
+    }
+    for objective in &alerting.objectives {
+        for Advice { text: what, hint } in feasibility::faults(objective, None) {
+            let _ =
+                writeln!(text, "advice: {}: `{}`: {what}\n  hint: {hint}", objective.place, objective.name);
+        }
+    }
+    let is_channel =
+        |name: &str| alerting.skipped.iter().any(|one| one.what == "channel" && &*one.name == name);
+    let silent = alerting.contacts.values().filter(|contact| contact.channels.is_empty());
+    for contact in silent.filter(|contact| !is_channel(&contact.name)) {
+        let _ =
+            writeln!(text, "advice: nobody is told: contact `{}` has no channel that works", contact.name);
+    }
     let _ = writeln!(text, "{} checks are valid, {} would be skipped", plan.checks.len(), plan.skipped.len());
+    if !alerting.objectives.is_empty() || !alerting.channels.is_empty() || !alerting.skipped.is_empty() {
+        let _ = writeln!(
+            text,
+            "{} objectives and {} channels are valid, {} would be left out",
+            alerting.objectives.len(),
+            alerting.channels.len(),
+            alerting.skipped.len()
+        );
+    }
     let code = print(&text, exit::OK);
     if plan.checks.is_empty() && plan.skipped.is_empty() {
         return fail(
@@ -38,6 +65,10 @@ pub fn main(options: &Options) -> u8 {
     }
     if options.strict && !plan.skipped.is_empty() {
         return fail(format!("{} checks would be skipped, and --strict forbids that", plan.skipped.len()));
+    }
+    if options.strict && !plan.alerting.skipped.is_empty() {
+        let number = plan.alerting.skipped.len();
+        return fail(format!("{number} objectives or channels would be left out, and --strict forbids that"));
     }
     code
 }

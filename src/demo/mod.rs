@@ -9,7 +9,6 @@
 pub mod catalog;
 pub mod fault;
 mod harm;
-pub mod inbox;
 pub mod living;
 pub mod order;
 pub mod resend;

@@ -1,8 +1,8 @@
 //! What the demo's shop stands on: its web site and Square, Upstash and Resend, each a local HTTP server that
 //! answers as the real one does.
 
-use super::inbox::{self, ON_CALL};
 use super::order::Payment;
+use super::resend::inbox::{self, ON_CALL};
 use super::resend::{self, Resend};
 use super::site::{Site, Trouble};
 use super::square::{self, Ending, Square};

@@ -19,9 +19,14 @@ fn blocks(language: &str) -> Vec<&'static str> {
 async fn its_definitions_load() {
     let sources =
         blocks("toml").into_iter().zip(1..).map(|(text, n)| Source::new(&format!("README-{n}.toml"), text));
-    let files = Files { agent: None, checks: sources.collect(), ..Files::default() };
-    assert_eq!(files.checks.len(), 2);
+    let (checks, alerts) = sources.partition(|source| source.text.starts_with("[[check]]"));
+    let files = Files { checks, alerts, ..Files::default() };
+    assert_eq!((files.checks.len(), files.alerts.len()), (2, 2));
     let pairs = [
+        ("ALERT_EMAIL_FROM", "Atalaya <alerts@shop.example>"),
+        ("ALERT_EMAIL_TO", "on-call@shop.example"),
+        ("SLACK_WEBHOOK_URL", "https://hooks.slack.example/services/T/B/secret"),
+        ("SMTP_HOST", "127.0.0.1"),
         ("NEXT_PUBLIC_APP_URL", "https://shop.example"),
         ("DATABASE_URL", "postgresql://a:b@127.0.0.1/shop"),
     ];
@@ -31,6 +36,9 @@ async fn its_definitions_load() {
     let names: Vec<_> = plan.checks.iter().map(|check| check.name.to_string()).collect();
     assert_eq!(names, ["site", "database", "stuck-orders", "disk"]);
     assert!(plan.skipped.is_empty(), "{:?}", plan.skipped);
+    let alerting = &plan.alerting;
+    assert!(alerting.skipped.is_empty(), "{:?}", alerting.skipped);
+    assert_eq!((alerting.objectives.len(), alerting.contacts["on-call"].channels.len()), (2, 2));
 }
 
 #[test]

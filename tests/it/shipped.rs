@@ -5,6 +5,7 @@ use crate::support::judge::python;
 use atalaya::config::text::Variables;
 use atalaya::config::{Plan, load};
 use atalaya::demo::watch_list;
+use atalaya::notify::Channel;
 use atalaya::probe::Probe;
 use atalaya::probe::net::Net;
 use std::collections::BTreeSet;
@@ -15,15 +16,22 @@ use std::sync::Arc;
 /// The watch list with every variable that it names set to something of the right shape.
 fn plan() -> Plan {
     let pairs = [
+        ("ALERTMANAGER_URL", "http://127.0.0.1:9093"),
+        ("ALERT_EMAIL_FROM", "Atalaya <alerts@shop.example>"),
+        ("ALERT_EMAIL_TO", "on-call@shop.example"),
+        ("ALERT_WEBHOOK_URL", "https://hooks.example/atalaya"),
         ("BYPASS_RATE_LIMIT", "false"),
         ("DATABASE_URL", "postgresql://shop:p%40ss@127.0.0.1:6543/shop?pgbouncer=true&connection_limit=20"),
+        ("DISCORD_WEBHOOK_URL", "https://discord.example/api/webhooks/1/secret"),
         ("DIRECT_DATABASE_URL", "postgresql://shop:p%40ss@127.0.0.1:5432/shop"),
         ("FROM_EMAIL", "Shop <orders@shop.example>"),
         ("MONITORING_PLUGINS", "/usr/lib/nagios/plugins"),
         ("NEXT_PUBLIC_APP_URL", "https://shop.example"),
+        ("PAGERDUTY_ROUTING_KEY", "0123456789abcdef0123456789abcdef"),
         ("REDIS_URL", "rediss://default:secret@127.0.0.1:6379"),
         ("RESEND_API_KEY", "re_secret"),
         ("SHOP_DOMAIN", "shop.example"),
+        ("SLACK_WEBHOOK_URL", "https://hooks.slack.example/services/T/B/secret"),
         ("SMTP_HOST", "127.0.0.1"),
         ("SMTP_PORT", "587"),
         ("SQUARE_ACCESS_TOKEN", "secret"),
@@ -63,15 +71,55 @@ async fn every_kind_of_probe_has_an_example() {
     assert_eq!(shown, kinds);
 }
 
+#[tokio::test]
+async fn all_ten_promises_of_the_shop_are_judged_and_somebody_is_told() {
+    let plan = plan();
+    let alerting = &plan.alerting;
+    assert!(alerting.skipped.is_empty(), "{:?}", alerting.skipped);
+    let promised: Vec<(&str, u32)> =
+        alerting.objectives.iter().map(|one| (&*one.name, one.objective_ppm)).collect();
+    let expected = [
+        ("uptime", 999_000),
+        ("error-rate", 999_000),
+        ("response-time", 950_000),
+        ("database-response-time", 950_000),
+        ("payment-success", 980_000),
+        ("cart-conversion", 850_000),
+        ("order-completion", 950_000),
+        ("support-tickets", 980_000),
+        ("returning-customers", 300_000),
+        ("average-order-value", 0),
+    ];
+    assert_eq!(promised, expected);
+    for objective in &alerting.objectives {
+        assert!(objective.description.is_some(), "{} does not say why", objective.name);
+    }
+    assert_eq!(alerting.contacts["on-call"].channels.len(), 7);
+}
+
+#[tokio::test]
+async fn every_kind_of_channel_has_an_example() {
+    let schema = serde_json::to_value(schemars::schema_for!(Channel)).expect("a schema");
+    let kinds = schema["oneOf"].as_array().expect("one for each kind").iter();
+    let kinds: BTreeSet<&str> = kinds.filter_map(|kind| kind["required"][0].as_str()).collect();
+    let plan = plan();
+    let shown: BTreeSet<&str> = plan.alerting.channels.values().map(|channel| channel.kind).collect();
+    assert_eq!(shown, kinds);
+}
+
 #[test]
-fn the_program_holds_every_file_of_the_folder() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("checks");
-    let mut files: Vec<String> = std::fs::read_dir(folder)
-        .expect("a folder")
-        .map(|entry| format!("checks/{}", entry.expect("an entry").file_name().to_string_lossy()))
-        .collect();
-    files.sort();
-    assert_eq!(watch_list::CHECKS.map(|(file, _)| file.to_owned()).to_vec(), files);
+fn the_program_holds_every_file_of_the_folders() {
+    let files = |folder: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let entries =
+            std::fs::read_dir(path).expect("a folder").map(|entry| entry.expect("an entry").file_name());
+        let mut files: Vec<String> =
+            entries.map(|name| format!("{folder}/{}", name.to_string_lossy())).collect();
+        files.sort();
+        files
+    };
+    assert_eq!(watch_list::CHECKS.map(|(file, _)| file.to_owned()).to_vec(), files("checks"));
+    assert_eq!(watch_list::ALERTS.map(|(file, _)| file.to_owned()).to_vec(), files("alerts"));
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod domains;
 mod emails;
 mod fault;
 mod gate;
+pub mod inbox;
 
 pub use fault::Fault;
 

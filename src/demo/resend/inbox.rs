@@ -1,6 +1,6 @@
 //! What the on-call person would have got: the emails that Resend's simulator took for them, as a page.
 
-use super::resend::{Received, Resend};
+use super::{Received, Resend};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
