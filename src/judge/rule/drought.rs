@@ -34,16 +34,20 @@ const OVER: f64 = 1e-2;
 #[derive(Debug, Default)]
 pub struct Drought {
     zone: Option<TimeZone>,
-    /// Events an hour, Monday's first hour first; `None`: not known. Learnt anew with every hour.
+    /// Events an hour, Monday's first hour first; `None`: not known.
     usual: Vec<Option<f64>>,
-    learnt: Option<u32>,
+    /// The hour in which it is learnt anew: once a day, each objective in its own hour, so that no tick has to do it for
+    /// all of them.
+    learns: u32,
+    own_hour: u32,
     /// The judgement of a minute holds for the minute.
     judged: Option<(u32, Condition)>,
 }
 
 impl Drought {
     pub fn new(objective: &Objective) -> Drought {
-        Drought { zone: objective.report.clone(), ..Drought::default() }
+        let own_hour = objective.name.bytes().map(u32::from).sum::<u32>() % 24;
+        Drought { zone: objective.report.clone(), own_hour, ..Drought::default() }
     }
 
     pub fn judge(&mut self, scene: &Scene<'_>) -> Condition {
@@ -103,10 +107,10 @@ impl Drought {
     /// The medians of all hours that are over and were measured.
     fn learn(&mut self, scene: &Scene<'_>, end: u32) {
         let hour = end / HOUR;
-        if self.learnt == Some(hour) {
+        if hour < self.learns {
             return;
         }
-        self.learnt = Some(hour);
+        self.learns = (hour / 24 + 1) * 24 + self.own_hour;
         let first = scene.minutes.first().unwrap_or(end).max(end.saturating_sub(LEARNS_FROM)).div_ceil(HOUR);
         let mut seen: Vec<Vec<f64>> = vec![Vec::new(); 168];
         for hour in first..hour {

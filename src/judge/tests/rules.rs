@@ -155,7 +155,7 @@ fn drought(zone: &str, from: u32, until: u32) -> Condition {
     let zone = objective.report.clone().expect("a zone");
     let events = |minute: u32| {
         let open = (8..20).contains(&at(minute, 0).to_zoned(zone.clone()).hour());
-        u32::from(open && minute % 6 == 0 && minute < from)
+        u32::from(open && minute.is_multiple_of(6) && minute < from)
     };
     let slices = (from - 28 * DAY..until).map(|minute| Slice {
         minute,
