@@ -88,7 +88,6 @@ impl Intake {
         }
     }
 
-    /// What could not be counted.
     /// Whether what is missing is on its way.
     pub fn catches_up(&mut self, at: Timestamp) -> bool {
         match self {
@@ -97,6 +96,7 @@ impl Intake {
         }
     }
 
+    /// What could not be counted.
     pub fn notes(&self) -> Vec<String> {
         match self {
             Intake::Counted(counted) => counted.notes(),
