@@ -7,7 +7,6 @@
 //! and taking away are exact in any order.
 
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
 use integer_encoding::VarInt;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -114,39 +113,15 @@ impl Cells {
         }
     }
 
-    /// One side as HdrHistogram's V2, compressed: what its other languages read. Empty without any run.
-    pub fn to_v2(&self, side: Side) -> Vec<u8> {
-        let cells = self.side(side);
-        let mut bytes = Vec::new();
-        if cells.is_empty() {
-            return bytes;
-        }
-        let mut dense = Histogram::<u64>::new_with_bounds(1, LONGEST_US, DIGITS)
-            .expect("the bounds of the layout are allowed");
-        for (cell, count) in cells {
-            dense.saturating_record_n(u64::from(cell & !FAILED), u64::from(*count));
-        }
-        V2DeflateSerializer::new()
-            .serialize(&dense, &mut bytes)
-            .expect("counts are far below i64::MAX and memory takes every byte");
-        bytes
+    /// One side as (lowest value of the cell in µs, count), ascending.
+    pub(super) fn lowest_of(&self, side: Side) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.side(side).iter().map(|(cell, count)| (cell & !FAILED, *count))
     }
 
-    /// Adds what [`Cells::to_v2`] gave, of any HdrHistogram in microseconds; nothing of it where it can't be read.
-    pub fn add_v2(&mut self, side: Side, bytes: &[u8]) -> Result<(), String> {
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        let mut rest = bytes;
-        let dense: Histogram<u64> = Deserializer::new()
-            .deserialize(&mut rest)
-            .map_err(|error| format!("a histogram of {} bytes can't be read: {error}", bytes.len()))?;
-        for value in dense.iter_recorded() {
-            let took = Duration::from_micros(value.value_iterated_to());
-            let count = u32::try_from(value.count_at_value()).unwrap_or(u32::MAX);
-            self.add_cell(cell_of(side, took), count);
-        }
-        Ok(())
+    /// Adds runs to the cell with this lowest value.
+    pub(super) fn add_lowest(&mut self, side: Side, lowest: u32, count: u32) {
+        let mark = if side == Side::Failed { FAILED } else { 0 };
+        self.add_cell(lowest | mark, count);
     }
 
     /// The smallest form, for slices that are over: varints of cell distances and counts.
@@ -244,36 +219,6 @@ mod tests {
                 merged.subtract(cell, count);
             }
             prop_assert_eq!(merged, cells_of(&a));
-        }
-
-        #[test]
-        fn the_encoding_of_other_languages_loses_nothing_and_adds_up(a in durations(), b in durations()) {
-            let (first, second) = (cells_of(&a), cells_of(&b));
-            let mut merged = Cells::default();
-            for cells in [&first, &second] {
-                for side in [Side::Good, Side::Failed] {
-                    merged.add_v2(side, &cells.to_v2(side)).expect("what was written");
-                }
-            }
-            let mut expected = first;
-            expected.merge(&second);
-            prop_assert_eq!(merged, expected);
-        }
-
-        #[test]
-        fn bytes_that_are_no_histogram_are_refused_and_change_nothing(
-            a in durations(), at in 0..60_usize, bits in 1..=255_u8, noise in prop::collection::vec(any::<u8>(), 1..80)
-        ) {
-            let mut bytes = cells_of(&a).to_v2(Side::Good);
-            if let Some(byte) = bytes.get_mut(at) {
-                *byte ^= bits;
-            }
-            for bytes in [bytes, noise] {
-                let mut cells = Cells::default();
-                if cells.add_v2(Side::Good, &bytes).is_err() {
-                    prop_assert_eq!(cells, Cells::default());
-                }
-            }
         }
 
         #[test]

@@ -1,6 +1,7 @@
 //! What the runs of each check add up to: counts, sliding HDR windows, and the last of everything. Pure.
 
 pub mod cells;
+mod v2;
 pub mod windows;
 
 use crate::clock::{Now, Steady};

@@ -6,7 +6,7 @@ use crate::clock;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection, SqlSafeStr};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -50,8 +50,15 @@ pub struct Store {
 
 pub(super) struct Writer {
     pub connection: SqliteConnection,
-    /// Numbers of names that are committed.
+    pub known: Known,
+}
+
+/// What needs no asking since it is committed; forgotten when a transaction is undone.
+#[derive(Default)]
+pub(super) struct Known {
     pub names: HashMap<Arc<str>, i64>,
+    /// Hours (start, name) that are marked as unrolled.
+    pub marked: HashSet<(u32, i64)>,
 }
 
 impl Store {
@@ -74,6 +81,7 @@ impl Store {
                 }
                 let store = Store::of(path, lock, connection)?;
                 store.put(&Gathered::from(remember::batch(&salvaged))).await?;
+                salvaged.is_new = true;
                 salvaged.damage = Some(format!(
                     "{error}; it lies at {} now and a new one was begun with what could be read of it: {} alerts, \
                      {} messages, {} silences, {} cursors, {} minutes of objectives",
@@ -92,7 +100,7 @@ impl Store {
 
     fn of(path: &Path, lock: File, connection: SqliteConnection) -> Result<Store, StoreError> {
         let identity = identity(path).map_err(|error| StoreError::io(path, &error))?;
-        let writer = Mutex::new(Writer { connection, names: HashMap::new() });
+        let writer = Mutex::new(Writer { connection, known: Known::default() });
         Ok(Store { path: path.to_owned(), writer, identity, _lock: lock })
     }
 
@@ -206,28 +214,36 @@ pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
     }
 }
 
-/// Nothing is changed before it is known that the file is one of ours.
+/// A connection that failed is closed in order: while it lives on it could remove the log of the file that takes the
+/// place of this one.
 async fn open_verified(path: &Path) -> Result<(SqliteConnection, Remembered), StoreError> {
-    let fail = |error: sqlx::Error| StoreError::sql(path, &error);
     let mut connection = SqliteConnectOptions::new()
         .filename(path)
         .busy_timeout(LOCK_WAIT)
         .disable_statement_logging()
         .connect()
         .await
-        .map_err(fail)?;
-    recognise(&mut connection, path).await?;
-    if let Some(damage) = verify(&mut connection).await.map_err(fail)? {
-        connection.close().await.ok();
+        .map_err(|error| StoreError::sql(path, &error))?;
+    match begin(&mut connection, path).await {
+        Ok(remembered) => Ok((connection, remembered)),
+        Err(error) => {
+            connection.close().await.ok();
+            Err(error)
+        }
+    }
+}
+
+/// Nothing is changed before it is known that the file is one of ours.
+async fn begin(connection: &mut SqliteConnection, path: &Path) -> Result<Remembered, StoreError> {
+    let fail = |error: sqlx::Error| StoreError::sql(path, &error);
+    recognise(connection, path).await?;
+    if let Some(damage) = verify(connection).await.map_err(fail)? {
         return Err(StoreError::new(Trouble::Corrupt, path, damage));
     }
-    sqlx::raw_sql(SETTINGS).execute(&mut connection).await.map_err(fail)?;
-    migrator()
-        .run_direct(None, &mut connection, false)
-        .await
-        .map_err(|error| StoreError::migration(path, error))?;
-    let remembered = remember::all(&mut connection).await.map_err(fail)?;
-    Ok((connection, remembered))
+    sqlx::raw_sql(SETTINGS).execute(&mut *connection).await.map_err(fail)?;
+    let migrated = migrator().run_direct(None, connection, false).await;
+    migrated.map_err(|error| StoreError::migration(path, error))?;
+    remember::all(connection).await.map_err(fail)
 }
 
 fn migrator() -> Migrator {

@@ -180,3 +180,140 @@ fn oldest(mut keyed: Vec<(Timestamp, String)>, number: usize) -> Vec<String> {
     keyed.sort();
     keyed.into_iter().take(number).map(|(_, key)| key).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::{Kind, Notice, Severity};
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).expect("a moment")
+    }
+
+    fn message(key: &str, settled: Option<i64>) -> OutboxRow {
+        let notice = Notice {
+            id: String::new(),
+            kind: Kind::Firing,
+            at: at(0),
+            severity: Severity::Page,
+            contact: String::new(),
+            alerts: Vec::new(),
+            more: 0,
+            thread: String::new(),
+            merged: false,
+            backup: None,
+        };
+        OutboxRow {
+            key: key.to_owned(),
+            thread: key.to_owned(),
+            channel: "mail".into(),
+            backups: Vec::new(),
+            notice: Arc::new(notice),
+            state: if settled.is_some() { RowState::Delivered } else { RowState::Pending },
+            created: at(0),
+            not_before: at(0),
+            expires: at(0),
+            attempts: 0,
+            error: None,
+            settled: settled.map(at),
+        }
+    }
+
+    fn messages(rows: &[(&str, Option<i64>)]) -> Gathered {
+        let outbox = rows.iter().map(|(key, settled)| message(key, *settled)).collect();
+        Gathered::from(Batch { outbox, ..Batch::default() })
+    }
+
+    fn alert(key: &str, state: Option<&str>, ended: Option<i64>) -> AlertRow {
+        let episode = EpisodeRow {
+            episode: format!("{key}@{ended:?}"),
+            severity: Severity::Page,
+            title: String::new(),
+            summary: String::new(),
+            fired: at(0),
+            ended: ended.map(at),
+        };
+        AlertRow { key: key.into(), state: state.map(str::to_owned), episode: Some(episode) }
+    }
+
+    fn slice(minute: u32, good: u32) -> SliceRow {
+        let slice = Slice { minute, good, bad: 0, excluded: false };
+        SliceRow { objective: "site".into(), generation: 1, slice }
+    }
+
+    fn keys(gathered: &Gathered) -> Vec<&str> {
+        gathered.outbox_in_order().into_iter().map(|row| row.key.as_str()).collect()
+    }
+
+    #[test]
+    fn later_rows_replace_earlier_ones_and_keep_their_place() {
+        let mut older = messages(&[("c", None), ("a", None)]);
+        older.add(Batch {
+            alerts: vec![alert("x", Some("1"), Some(5))],
+            slices: vec![slice(7, 1)],
+            ..Batch::default()
+        });
+        let mut newer = messages(&[("b", None), ("c", Some(9))]);
+        newer.add(Batch {
+            alerts: vec![alert("x", None, None)],
+            slices: vec![slice(7, 2)],
+            ..Batch::default()
+        });
+        older.over(newer);
+        assert_eq!(keys(&older), ["c", "a", "b"]);
+        assert_eq!(older.outbox["c"].1.settled, Some(at(9)));
+        assert_eq!(older.alerts[&Arc::from("x")], None);
+        assert_eq!(older.episodes.len(), 2, "of one alert, both lives are history");
+        assert_eq!(older.slices.values().map(|slice| slice.good).collect::<Vec<_>>(), [2]);
+    }
+
+    #[test]
+    fn what_was_measured_is_given_up_and_the_oldest_of_it_first() {
+        let mut gathered = messages(&[("a", None)]);
+        let many = u32::try_from(SLICES_MAX).expect("a number") + 5;
+        gathered
+            .add(Batch { slices: (0..many).map(|minute| slice(minute, 1)).collect(), ..Batch::default() });
+        for number in 0..10 {
+            gathered.add(Batch { facts: Some((at(number), "x".repeat(1 << 20))), ..Batch::default() });
+        }
+        assert_eq!(gathered.bound(), 5 + 2);
+        assert_eq!(gathered.bound(), 0);
+        assert_eq!(gathered.slices.keys().next().map(|key| key.0), Some(5));
+        assert_eq!(gathered.facts.front().map(|(from, _)| *from), Some(at(2)));
+        assert_eq!(keys(&gathered), ["a"]);
+    }
+
+    #[test]
+    fn messages_that_wait_are_never_given_up() {
+        let mut gathered = Gathered::default();
+        for number in (0..).take(HISTORY_MAX + 100) {
+            gathered.over(messages(&[
+                (&format!("waits-{number}"), None),
+                (&format!("told-{number}"), Some(number)),
+            ]));
+        }
+        gathered.bound();
+        let waiting = gathered.outbox.values().filter(|(_, row)| row.state == RowState::Pending).count();
+        assert_eq!(waiting, HISTORY_MAX + 100);
+        assert_eq!(gathered.outbox.len(), waiting, "what is settled goes before");
+    }
+
+    #[test]
+    fn promises_are_what_is_not_over() {
+        let mut promised = Gathered::default();
+        let mut newer = messages(&[("a", None), ("b", None)]);
+        newer.add(Batch {
+            alerts: vec![alert("x", Some("1"), None), alert("y", Some("1"), None)],
+            cursors: vec![CursorRow { check: "payments".into(), to: at(3) }],
+            slices: vec![slice(1, 1)],
+            ..Batch::default()
+        });
+        promised.keep_promises_of(&newer);
+        let mut newer = messages(&[("a", Some(4)), ("c", None), ("b", None)]);
+        newer.add(Batch { alerts: vec![alert("y", None, None)], ..Batch::default() });
+        promised.keep_promises_of(&newer);
+        assert_eq!(keys(&promised), ["b", "c"]);
+        assert_eq!(promised.alerts.keys().map(|key| &**key).collect::<Vec<_>>(), ["x"]);
+        assert_eq!((promised.cursors.len(), promised.slices.len()), (1, 0));
+    }
+}

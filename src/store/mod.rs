@@ -181,6 +181,8 @@ pub struct CursorRow {
 pub struct Remembered {
     /// Made when the file was: tells agents apart in the keys of messages. 32 hexadecimal digits.
     pub agent: String,
+    /// The file was made just now.
+    pub is_new: bool,
     /// Keys and states.
     pub alerts: Vec<(Arc<str>, String)>,
     /// Those that have not ended.

@@ -32,11 +32,12 @@ pub(super) async fn all(connection: &mut SqliteConnection) -> Result<Remembered,
         let _ = write!(text, "{:02x}", fastrand::u8(..));
         text
     });
-    sqlx::query("INSERT OR IGNORE INTO meta (key, value) VALUES ('agent', ?)")
+    let made = sqlx::query("INSERT OR IGNORE INTO meta (key, value) VALUES ('agent', ?)")
         .bind(fresh)
         .execute(&mut *connection)
         .await?;
-    read(connection, Demand::All).await
+    let is_new = made.rows_affected() > 0;
+    Ok(Remembered { is_new, ..read(connection, Demand::All).await? })
 }
 
 /// What a damaged file still tells; nothing where it tells nothing.
@@ -109,7 +110,7 @@ async fn read(connection: &mut SqliteConnection, demand: Demand) -> Result<Remem
     let damage = (reading.unreadable > 0)
         .then(|| format!("{} rows of the store can't be read and are left out", reading.unreadable));
     let agent = agent.into_iter().next().unwrap_or_default();
-    Ok(Remembered { agent, alerts, silences, outbox, slices, days, cursors, damage })
+    Ok(Remembered { agent, is_new: false, alerts, silences, outbox, slices, days, cursors, damage })
 }
 
 struct Reading<'c> {

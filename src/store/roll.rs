@@ -137,17 +137,11 @@ async fn make(
     late: bool,
 ) -> Result<(), sqlx::Error> {
     let mut sum = Sum::default();
-    for row in parts(tx, level, start, name).await? {
-        if let Err(error) = sum.add(&row, 0) {
-            tracing::error!(%error, "a histogram of a minute or an hour is lost");
-        }
-    }
+    let mut rows = parts(tx, level, start, name).await?;
     if late {
         let sql = format!("SELECT {COLUMNS} FROM {} WHERE start = ? AND name = ?", level.table);
         let before = sqlx::query(AssertSqlSafe(sql)).bind(start).bind(name).fetch_optional(&mut *tx).await?;
-        if let Some(before) = before {
-            sum.add(&before, 0)?;
-        }
+        rows.extend(before);
         let sql = format!("DELETE FROM {} WHERE start >= ? AND start < ? AND name = ?", level.parts);
         sqlx::query(AssertSqlSafe(sql))
             .bind(start)
@@ -155,6 +149,11 @@ async fn make(
             .bind(name)
             .execute(&mut *tx)
             .await?;
+    }
+    for row in rows {
+        if let Err(error) = sum.add(&row, 0) {
+            tracing::error!(%error, "a histogram of a check is damaged, and lost");
+        }
     }
     let sql = format!(
         "INSERT OR REPLACE INTO {} (start, name, {COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -91,10 +91,14 @@ impl Store {
 }
 
 async fn step(writer: &mut Writer, now: Timestamp) -> Result<bool, sqlx::Error> {
-    let connection = &mut writer.connection;
+    let Writer { connection, known } = writer;
     let minute = minute_of(now);
-    Ok(roll::roll(connection, &roll::HOURS, minute).await?
-        || roll::roll(connection, &roll::DAYS, minute).await?
+    if roll::roll(connection, &roll::HOURS, minute).await? {
+        // Hours that are made are not marked any more.
+        known.marked.clear();
+        return Ok(true);
+    }
+    Ok(roll::roll(connection, &roll::DAYS, minute).await?
         || pack_slices(connection, minute).await?
         || roll::forget_parts(connection, &roll::HOURS, minute).await?
         || roll::forget_parts(connection, &roll::DAYS, minute).await?
@@ -150,8 +154,10 @@ async fn packed(
     let sql = "SELECT minutes FROM slice_day WHERE day = ? AND name = ? AND generation = ?";
     let row = sqlx::query(sql).bind(day).bind(name).bind(generation).fetch_optional(tx).await?;
     let Some(row) = row else { return Ok(BTreeMap::new()) };
-    pack::unpack(day, row.try_get(0)?)
-        .ok_or_else(|| sqlx::Error::Decode("the minutes of a day can't be read".into()))
+    Ok(pack::unpack(day, row.try_get(0)?).unwrap_or_else(|| {
+        tracing::error!(day, "the packed minutes of an objective are damaged, and lost");
+        BTreeMap::new()
+    }))
 }
 
 async fn forget(connection: &mut SqliteConnection, now: Timestamp, minute: u32) -> Result<bool, sqlx::Error> {

@@ -1,7 +1,7 @@
 //! One transaction that replaces rows by their keys.
 
 use super::error::StoreError;
-use super::file::{Store, Writer};
+use super::file::{Known, Store, Writer};
 use super::{Batch, Gathered, OutboxRow, RowState, facts};
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteConnection;
@@ -34,22 +34,21 @@ impl Store {
         let mut writer = self.writer.lock().await;
         let written = transaction(&mut writer, rows).await;
         if written.is_err() {
-            // Names of a transaction that is undone are not there.
-            writer.names.clear();
+            writer.known = Known::default();
         }
         written.map_err(|error| StoreError::sql(&self.path, &error))
     }
 }
 
 async fn transaction(writer: &mut Writer, rows: &Gathered) -> Result<(), sqlx::Error> {
-    let Writer { connection, names } = writer;
+    let Writer { connection, known } = writer;
     let mut tx = connection.begin_with(BEGIN).await?;
     promises(&mut tx, rows).await?;
     for row in rows.outbox_in_order() {
         message(&mut tx, row).await?;
     }
-    counted(&mut tx, names, rows).await?;
-    durations(&mut tx, names, rows).await?;
+    counted(&mut tx, known, rows).await?;
+    durations(&mut tx, known, rows).await?;
     for (at, lines) in &rows.facts {
         facts::append(&mut tx, *at, lines).await?;
     }
@@ -131,13 +130,9 @@ async fn message(tx: &mut SqliteConnection, row: &OutboxRow) -> Result<(), sqlx:
     Ok(())
 }
 
-async fn counted(
-    tx: &mut SqliteConnection,
-    names: &mut HashMap<Arc<str>, i64>,
-    rows: &Gathered,
-) -> Result<(), sqlx::Error> {
+async fn counted(tx: &mut SqliteConnection, known: &mut Known, rows: &Gathered) -> Result<(), sqlx::Error> {
     for ((minute, objective, generation), slice) in &rows.slices {
-        let name = name_id(tx, names, objective).await?;
+        let name = name_id(tx, &mut known.names, objective).await?;
         sqlx::query(
             "INSERT OR REPLACE INTO slice (minute, name, generation, good, bad, excluded) VALUES (?, ?, ?, ?, ?, ?)",
         )
@@ -151,7 +146,7 @@ async fn counted(
         .await?;
     }
     for ((number, objective, generation), day) in &rows.days {
-        let name = name_id(tx, names, objective).await?;
+        let name = name_id(tx, &mut known.names, objective).await?;
         sqlx::query(
             "INSERT OR REPLACE INTO baseline_day (day, name, generation, count, sum, squares) VALUES (?, ?, ?, ?, ?, ?)",
         )
@@ -167,13 +162,9 @@ async fn counted(
     Ok(())
 }
 
-async fn durations(
-    tx: &mut SqliteConnection,
-    names: &mut HashMap<Arc<str>, i64>,
-    rows: &Gathered,
-) -> Result<(), sqlx::Error> {
+async fn durations(tx: &mut SqliteConnection, known: &mut Known, rows: &Gathered) -> Result<(), sqlx::Error> {
     for ((minute, check), row) in &rows.histograms {
-        let name = name_id(tx, names, check).await?;
+        let name = name_id(tx, &mut known.names, check).await?;
         let mut insert = sqlx::query(
             "INSERT OR REPLACE INTO histogram_minute (start, name, ok, degraded, failed, unknown, dropped, good, bad) \
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -184,11 +175,14 @@ async fn durations(
             insert = insert.bind(count);
         }
         insert.bind(&row.good).bind(&row.failed).execute(&mut *tx).await?;
-        sqlx::query("INSERT OR IGNORE INTO unrolled (span, start, name) VALUES (60, ?, ?)")
-            .bind(minute / 60 * 60)
-            .bind(name)
-            .execute(&mut *tx)
-            .await?;
+        let hour = minute / 60 * 60;
+        if known.marked.insert((hour, name)) {
+            sqlx::query("INSERT OR IGNORE INTO unrolled (span, start, name) VALUES (60, ?, ?)")
+                .bind(hour)
+                .bind(name)
+                .execute(&mut *tx)
+                .await?;
+        }
     }
     Ok(())
 }

@@ -45,13 +45,15 @@ pub struct Keeper {
     path: PathBuf,
     /// Not there while a job has it, and while it can't be opened.
     store: Option<Store>,
+    /// One that failed: closed before the file is opened again, since it could remove the log of a new one.
+    broken: Option<Store>,
     job: Option<Job>,
     /// What is not written and not in the job.
     waiting: Gathered,
     /// What must be written again into a new file.
     promised: Gathered,
-    /// The agent that the file belonged to; another one is in a file that is new.
-    agent: Option<String>,
+    /// Whether the file was ever open: what it remembers is known.
+    found: bool,
     post: Post,
     ill: bool,
     /// Since when what waits has waited.
@@ -85,10 +87,11 @@ impl Keeper {
         let mut keeper = Keeper {
             path,
             store: None,
+            broken: None,
             job: None,
             waiting: Gathered::default(),
             promised: Gathered::default(),
-            agent: None,
+            found: false,
             post: Post::default(),
             ill: false,
             since: None,
@@ -148,7 +151,7 @@ impl Keeper {
         if unwritten > 0 || self.job.is_some() {
             tracing::error!(rows = unwritten, "the agent ends and the store could not take everything");
         }
-        if let Some(store) = self.store {
+        if let Some(store) = self.store.or(self.broken) {
             store.close().await;
         }
     }
@@ -211,8 +214,11 @@ impl Keeper {
         let due = urgent || self.since.is_some_and(|since| now >= since + COMPANY);
         let task = match self.store.take() {
             None if may_try => {
-                let path = self.path.clone();
+                let (path, broken) = (self.path.clone(), self.broken.take());
                 tokio::spawn(async move {
+                    if let Some(broken) = broken {
+                        broken.close().await;
+                    }
                     Done::Opened(Store::open(&path).await.map(|(store, found)| (store, Box::new(found))))
                 })
             }
@@ -264,6 +270,7 @@ impl Keeper {
                 own::store_size(store.size_bytes());
                 self.store = Some(store);
                 self.tidy_at = now + if more { TIDY_PAUSE } else { TIDY };
+                self.promised.forget_ended(clock::wall());
                 self.get_well();
             }
             Some(Done::Tidied(store, Err(error))) => self.fail(store, &error),
@@ -304,6 +311,8 @@ impl Keeper {
         self.tidy_at = self.try_at;
         if matches!(error.trouble, Trouble::Full | Trouble::Locked) {
             self.store = Some(store);
+        } else {
+            self.broken = Some(store);
         }
         self.fall_ill(&error.to_string());
     }
@@ -314,26 +323,21 @@ impl Keeper {
         if let Some(damage) = &found.damage {
             self.told.tell(false, damage.clone());
         }
-        match &self.agent {
-            None => {
-                // What happened since the start is newer.
-                found.outbox.iter().for_each(|row| self.post.sort(row));
-                let rows = self.post.all();
-                self.hand_on(rows);
-                let newer = std::mem::take(&mut self.promised);
-                self.remember(&found);
-                self.promised.keep_promises_of(&newer);
-                self.told.push(Told::Found(found));
-            }
-            Some(agent) if *agent != found.agent || found.damage.is_some() => {
-                tracing::warn!("the store is a new file; what was promised is written again");
-                let mut rows = self.promised.clone();
-                rows.forget_ended(clock::wall());
-                rows.over(std::mem::take(&mut self.waiting));
-                self.waiting = rows;
-                self.agent = Some(found.agent);
-            }
-            Some(_) => {}
+        if !self.found {
+            // What happened since the start is newer.
+            found.outbox.iter().for_each(|row| self.post.sort(row));
+            let rows = self.post.all();
+            self.hand_on(rows);
+            let newer = std::mem::take(&mut self.promised);
+            self.remember(&found);
+            self.promised.keep_promises_of(&newer);
+            self.told.push(Told::Found(found));
+        } else if found.is_new {
+            tracing::warn!("the store is a new file; what was promised is written again");
+            let mut rows = self.promised.clone();
+            rows.over(std::mem::take(&mut self.waiting));
+            self.waiting = rows;
+            self.bound();
         }
         own::store_size(store.size_bytes());
         self.store = Some(store);
@@ -343,7 +347,7 @@ impl Keeper {
     }
 
     fn remember(&mut self, remembered: &Remembered) {
-        self.agent = Some(remembered.agent.clone());
+        self.found = true;
         self.promised.keep_promises_of(&remembered.promises());
     }
 

@@ -1,6 +1,12 @@
 //! The file that outlives the agent, and the task that writes it: on real disks that are full, locked, read-only,
 //! damaged, and under `kill -9`.
 
+mod child;
+mod command;
+mod faults;
+mod keeper;
+mod kill;
+mod rolling;
 mod sample;
 
 use crate::support::server::directory;

@@ -9,8 +9,13 @@ use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
 /// What Python's judges import.
-const PYTHON: &[&str] =
-    &["aiosmtpd==1.4.6", "jsonschema==4.25.1", "junitparser==4.0.2", "prometheus_client==0.26.0"];
+const PYTHON: &[&str] = &[
+    "aiosmtpd==1.4.6",
+    "hdrhistogram==0.10.8",
+    "jsonschema==4.25.1",
+    "junitparser==4.0.2",
+    "prometheus_client==0.26.0",
+];
 
 /// Runs a Python program with `input` on its stdin. What it printed; what it complained of otherwise.
 pub fn python(program: &str, input: &str) -> Result<String, String> {
