@@ -41,6 +41,7 @@ pub struct Mind {
     cursors: BTreeMap<Arc<str>, Timestamp>,
     moved: BTreeSet<Arc<str>>,
     evaluate_at: Timestamp,
+    evaluated: Option<Timestamp>,
     /// The minute up to which slices were handed to the store.
     written: i64,
 }
@@ -75,6 +76,7 @@ impl Mind {
             cursors: remembered.cursors.drain(..).map(|row| (row.check, row.to)).collect(),
             moved: BTreeSet::new(),
             evaluate_at: at,
+            evaluated: None,
             written: 0,
         };
         mind.promise(&alerting, remembered);
@@ -160,6 +162,11 @@ impl Mind {
         self.engine.next_due().map_or(self.evaluate_at, |due| due.min(self.evaluate_at))
     }
 
+    /// When objectives were last judged.
+    pub const fn evaluated(&self) -> Option<Timestamp> {
+        self.evaluated
+    }
+
     pub fn apply(&mut self, fact: &Fact) {
         match &fact.what {
             What::Ran(ran) => self.ran(fact.at, ran),
@@ -200,6 +207,7 @@ impl Mind {
             self.engine.judged(at, objective, &standing);
             promise.standing = Some(standing);
         }
+        self.evaluated = Some(at);
         let every = SignedDuration::try_from(EVALUATE_EVERY).unwrap_or(SignedDuration::ZERO);
         self.evaluate_at = at.saturating_add(every).unwrap_or(Timestamp::MAX);
     }

@@ -163,6 +163,7 @@ pub(super) fn part(part: &str, text: &str, at: Timestamp) -> Snapshot {
     let (severity, title) = match part.strip_prefix("channel/") {
         Some(channel) => (Severity::Ticket, format!("The channel {channel} of the agent")),
         None if part == "store" => (Severity::Page, "The agent's store".to_owned()),
+        None if part == "runner" => (Severity::Page, "The agent's runner of checks".to_owned()),
         None => (Severity::Ticket, format!("The agent's {part}")),
     };
     Snapshot { title, summary: text.to_owned(), ..bare(&key, severity, AGENT, at) }

@@ -17,6 +17,7 @@ pub mod own;
 mod pipeline;
 mod reload;
 mod runner;
+pub mod self_watch;
 mod thinking;
 
 use crate::clock::{self, Now};
@@ -35,10 +36,10 @@ use files::Origin;
 use metrics_exporter_prometheus::PrometheusHandle;
 use office::Office;
 use reload::{Outlets, Reload};
+use self_watch::{Part, SelfWatch, Vitals};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use thinking::Made;
 use tokio::signal::unix::Signal;
@@ -52,9 +53,6 @@ const ORDERS_MAX: usize = 64;
 
 /// A loop that does not answer within this is stuck.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
-
-/// The runner turns at least once a second.
-const BEAT_MAX: Duration = Duration::from_secs(10);
 
 /// Everything that happens, in the order in which the loop applies it.
 pub enum Event {
@@ -120,8 +118,7 @@ pub struct Eyes {
     events: mpsc::Sender<Event>,
     courier: mpsc::Sender<courier::Order>,
     pub own: PrometheusHandle,
-    /// When the runner's loop last turned, in steady seconds.
-    beat: Arc<AtomicU64>,
+    vitals: Arc<Vitals>,
 }
 
 impl Eyes {
@@ -161,13 +158,15 @@ impl Eyes {
         }
     }
 
-    /// Whether both loops turn.
-    pub async fn is_well(&self) -> bool {
-        let beat = Duration::from_secs(self.beat.load(Ordering::Relaxed));
+    /// Why the process does not do its work, if so: the loop that judges is asked, of the rest the signs say it.
+    pub async fn trouble(&self) -> Option<String> {
         let (answer, pong) = oneshot::channel();
         let asked = async { self.events.send(Event::Ping(answer)).await.is_ok() && pong.await.is_ok() };
-        let answered = tokio::time::timeout(ANSWER_MAX, asked).await.unwrap_or(false);
-        answered && clock::steady().saturating_sub(beat) < BEAT_MAX
+        if !tokio::time::timeout(ANSWER_MAX, asked).await.unwrap_or(false) {
+            return Some(format!("the loop that judges does not answer within {} s", ANSWER_MAX.as_secs()));
+        }
+        let wellness = self.vitals.wellness(clock::now());
+        [Part::Runner, Part::Judge].into_iter().find_map(|part| wellness.trouble(part).map(str::to_owned))
     }
 }
 
@@ -180,6 +179,7 @@ pub struct App {
     pipeline: tokio::task::JoinHandle<()>,
     reload: tokio::task::JoinHandle<()>,
     office: Office,
+    self_watch: SelfWatch,
 }
 
 /// What the agent is started with.
@@ -207,10 +207,20 @@ impl App {
         let runs_max = limits::runs_max(agent.runs_max);
         let (orders, told) = mpsc::channel(ORDERS_MAX);
         let cursors = Cursors::default();
-        let beat = Arc::new(AtomicU64::new(clock::steady().as_secs()));
-        let (office, mut remembered) =
-            Office::open(store, &definitions.alerting, events.downgrade(), agent.grace);
         let now = clock::now();
+        let vitals = Arc::new(Vitals::new(now.steady));
+        let hears = (events.downgrade(), vitals.clone());
+        let (office, mut remembered) = Office::open(store, &definitions.alerting, hears, agent.grace);
+        let (alerting, followed) = watch::channel(definitions.alerting.clone());
+        let (self_watch, beacon) = SelfWatch::start(self_watch::Start {
+            vitals: vitals.clone(),
+            client: sources.net.api.clone(),
+            alerting: followed,
+            health: office.health.clone(),
+            events: events.downgrade(),
+            stopped: stopped.clone(),
+            now,
+        });
         let checks = definitions.checks.iter().map(|(_, check)| &**check);
         let (mind, unreadable) = Mind::new(checks, definitions.alerting.clone(), &mut remembered, now.wall);
         for unreadable in unreadable {
@@ -225,23 +235,35 @@ impl App {
             orders: orders.clone(),
             now,
         };
-        let eyes = Eyes { events: events.clone(), courier: office.courier.clone(), own, beat: beat.clone() };
-        let pipeline = tokio::spawn(pipeline::run(definitions.clone(), made, inbox));
-        let runner = runner::Runner::new(runs_max, agent.grace, events.clone(), cursors, beat);
+        let eyes =
+            Eyes { events: events.clone(), courier: office.courier.clone(), own, vitals: vitals.clone() };
+        let pipeline = tokio::spawn(pipeline::run(definitions.clone(), made, beacon, inbox));
+        let runner = runner::Runner::new(runs_max, agent.grace, events.clone(), cursors, vitals);
         let runner = tokio::spawn(runner.run(definitions.clone(), told, stopped.clone()));
         let reload = Reload::new(
             sources,
             ids,
             definitions,
             agent.clone(),
-            Outlets { orders, events, courier: office.courier.clone() },
+            Outlets {
+                orders,
+                events,
+                courier: office.courier.clone(),
+                alerting,
+                systemd: self_watch.systemd.clone(),
+            },
         );
         let reload = tokio::spawn(reload.run(reload::texts(&files), hangup, stopped));
-        App { eyes, agent, stop, runner, pipeline, reload, office }
+        App { eyes, agent, stop, runner, pipeline, reload, office, self_watch }
     }
 
     pub fn agent(&self) -> &Agent {
         &self.agent
+    }
+
+    /// It serves: whoever started it may be told.
+    pub fn ready(&self, status: &str) {
+        self.self_watch.systemd.ready(status);
     }
 
     /// Ends when a part of the agent has ended by itself, which none ever should; says which.
@@ -251,11 +273,13 @@ impl App {
             _ = &mut self.pipeline => "the loop that owns the state",
             _ = &mut self.reload => "the watcher of the definitions",
             part = self.office.broken() => part,
+            () = self.self_watch.broken() => "the watch over the agent itself",
         }
     }
 
     /// No new runs from now on.
     pub fn begin_stop(&self) {
+        self.self_watch.begin_stop();
         self.stop.send(true).ok();
     }
 
@@ -263,11 +287,13 @@ impl App {
     /// delivered or stay for the next start, everything is written.
     pub async fn stop(self) {
         self.begin_stop();
+        let farewell = tokio::spawn(self.self_watch.close());
         self.runner.await.ok();
         self.reload.await.ok();
         drop(self.eyes);
         self.pipeline.await.ok();
         self.office.close().await;
+        farewell.await.ok();
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::Event;
 use super::keeper::{Keeper, Outlets, Told};
+use super::self_watch::Vitals;
 use crate::config::Alerting;
 use crate::notify::courier::{self, Courier, PartHealth};
 use crate::notify::outbox::{Health, Outbox};
@@ -32,7 +33,7 @@ impl Office {
     pub fn open(
         store: Option<(PathBuf, Result<(Store, Remembered), StoreError>)>,
         alerting: &Arc<Alerting>,
-        events: mpsc::WeakSender<Event>,
+        (events, vitals): (mpsc::WeakSender<Event>, Arc<Vitals>),
         grace: Duration,
     ) -> (Office, Remembered) {
         let (keeper, batches) = mpsc::channel(WAITING);
@@ -58,7 +59,7 @@ impl Office {
         let health = carrier.health();
         let carrying = tokio::spawn(carrier.run(orders));
         let bringing = tokio::spawn(bring(new_rows, courier.clone()));
-        tokio::spawn(hear_keeper(hears, events.clone()));
+        tokio::spawn(hear_keeper(hears, events.clone(), vitals));
         tokio::spawn(hear_courier(channels, events));
         (Office { keeper, courier, health, keeping, carrying, bringing }, remembered)
     }
@@ -106,8 +107,12 @@ async fn pass(mut batches: mpsc::Receiver<Batch>, outlets: Outlets) {
     }
 }
 
-async fn hear_keeper(mut hears: mpsc::Receiver<Told>, events: mpsc::WeakSender<Event>) {
+async fn hear_keeper(mut hears: mpsc::Receiver<Told>, events: mpsc::WeakSender<Event>, vitals: Arc<Vitals>) {
     while let Some(told) = hears.recv().await {
+        // Past the loop, which may be what is ill.
+        if let Told::Health { well, text } = &told {
+            vitals.hear_store((!well).then(|| text.clone()));
+        }
         let event = match told {
             Told::Health { well, text } => Event::Own { part: "store".into(), well, text },
             Told::Found(remembered) => Event::Found(remembered),

@@ -178,6 +178,30 @@ fn describe_notifications() {
         Unit::Seconds,
         "How long tries to deliver took, by channel."
     );
+    describe_self_watch();
+}
+
+/// What the agent says of its own health.
+fn describe_self_watch() {
+    describe_gauge!(
+        "atalaya_self_well",
+        "1 if this part of the agent is well; the dead man's switch is told when all are."
+    );
+    metrics::with_recorder(|recorder| {
+        recorder.describe_gauge(
+            "atalaya_last_evaluation_timestamp_seconds".into(),
+            Some(Unit::Seconds),
+            "When objectives and alerts were last judged.".into(),
+        );
+    });
+    describe_counter!(
+        "atalaya_dead_mans_switch_pings_total",
+        "Tries to tell the dead man's switch how the agent is, by what was said and by result."
+    );
+    describe_gauge!(
+        "atalaya_alertmanager_up",
+        "1 if this instance of an Alertmanager takes what it is told; NaN when it is not told any more."
+    );
 }
 
 fn with(record: impl FnOnce(&Handles)) {
@@ -280,4 +304,27 @@ pub fn channel_up(channel: &str, up: bool) {
 pub fn notification_tried(channel: &str, took: Duration) {
     let channel = channel.to_owned();
     histogram!("atalaya_notification_attempt_duration_seconds", "channel" => channel).record(took);
+}
+
+/// Whether a part of the agent is well.
+pub fn self_well(part: &'static str, well: bool) {
+    gauge!("atalaya_self_well", "part" => part).set(f64::from(u8::from(well)));
+}
+
+/// Objectives were judged; `at` in seconds since the epoch.
+pub fn evaluated(at: f64) {
+    gauge!("atalaya_last_evaluation_timestamp_seconds").set(at);
+}
+
+/// A try to tell the dead man's switch ended.
+pub fn dead_mans_switch(signal: &'static str, taken: bool) {
+    let result = if taken { "taken" } else { "failed" };
+    counter!("atalaya_dead_mans_switch_pings_total", "signal" => signal, "result" => result).increment(1);
+}
+
+/// Whether an Alertmanager takes what it is told; `None` where nobody tells it any more.
+pub fn alertmanager_up(channel: &str, instance: usize, up: Option<bool>) {
+    let (channel, instance) = (channel.to_owned(), instance.to_string());
+    let up = up.map_or(f64::NAN, |up| f64::from(u8::from(up)));
+    gauge!("atalaya_alertmanager_up", "channel" => channel, "instance" => instance).set(up);
 }

@@ -1,5 +1,6 @@
 //! The one loop that owns the state: events in, one after the other; views out.
 
+use super::self_watch::Beacon;
 use super::thinking::{Made, Thinking};
 use super::{Command, Definitions, Event, Refused, own};
 use crate::clock::{self, Now};
@@ -38,10 +39,11 @@ struct Pipeline {
     alerting: Arc<Alerting>,
     thinking: Thinking,
     keeper: mpsc::Sender<Batch>,
+    beacon: Beacon,
 }
 
 /// Applies events until nobody can send any more; then hands on the last that there is to remember.
-pub async fn run(definitions: Definitions, made: Made, mut inbox: mpsc::Receiver<Event>) {
+pub async fn run(definitions: Definitions, made: Made, beacon: Beacon, mut inbox: mpsc::Receiver<Event>) {
     let mut pipeline = Pipeline {
         started: made.now,
         order: Arc::new([]),
@@ -50,6 +52,7 @@ pub async fn run(definitions: Definitions, made: Made, mut inbox: mpsc::Receiver
         states: HashMap::new(),
         alerting: made.alerting.clone(),
         keeper: made.keeper.clone(),
+        beacon,
         thinking: Thinking::new(made),
     };
     pipeline.replan(definitions);
@@ -70,6 +73,8 @@ pub async fn run(definitions: Definitions, made: Made, mut inbox: mpsc::Receiver
         if pipeline.thinking.turn(now) {
             pipeline.close_minute(now);
         }
+        let changed = pipeline.thinking.take_changed();
+        pipeline.beacon.turned(now, &pipeline.thinking.mind, changed);
     }
     pipeline.thinking.finish(clock::wall()).await;
 }
@@ -128,6 +133,7 @@ impl Pipeline {
             self.states
                 .insert(*id, State { check: check.clone(), labels, record, dropping: false, view: None });
         }
+        self.beacon.replan(&definitions.alerting);
         self.by_name = Arc::new(by_name(definitions.checks.iter().map(|(_, check)| &**check)));
         self.thinking.replan(&definitions.checks, definitions.alerting.clone(), clock::wall());
         self.order = definitions.checks;

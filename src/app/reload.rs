@@ -6,9 +6,10 @@
 
 use super::files::Origin;
 use super::runner::Order;
+use super::self_watch::Systemd;
 use super::{Definitions, Event, Ids, Sources, own, told_to_stop};
 use crate::clock;
-use crate::config::{self, Agent, Check, Files, Plan};
+use crate::config::{self, Agent, Alerting, Check, Files, Plan};
 use crate::notify::courier;
 use notify::event::{EventKind, ModifyKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
@@ -34,6 +35,9 @@ pub struct Outlets {
     pub orders: mpsc::Sender<Order>,
     pub events: mpsc::Sender<Event>,
     pub courier: mpsc::Sender<courier::Order>,
+    /// Of who watches the agent itself.
+    pub alerting: watch::Sender<Arc<Alerting>>,
+    pub systemd: Arc<Systemd>,
 }
 
 pub struct Reload {
@@ -82,6 +86,7 @@ impl Reload {
                 continue;
             }
             texts = now;
+            self.outlets.systemd.reloading();
             match read {
                 Ok(files) => self.reload(files, forced).await,
                 Err(unreadable) => {
@@ -91,6 +96,8 @@ impl Reload {
                     own::reloaded(None);
                 }
             }
+            // Also after what was refused: the agent goes on with what it had.
+            self.outlets.systemd.reloaded();
             self.watcher = watch_folders(&self.sources.origin, &changed);
         }
     }
@@ -119,6 +126,7 @@ impl Reload {
         // The loop first: it must know a check before its first run ends.
         self.outlets.events.send(Event::Replanned(definitions.clone())).await.ok();
         self.outlets.courier.send(courier::Order::Replan(definitions.alerting.clone())).await.ok();
+        self.outlets.alerting.send_replace(definitions.alerting.clone());
         self.outlets.orders.send(Order::Replan(definitions)).await.ok();
         own::reloaded(Some(clock::wall().as_millisecond() as f64 / 1e3));
         tracing::info!(checks, unchanged, skipped, "definitions read again");

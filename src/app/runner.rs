@@ -2,6 +2,7 @@
 //! the queue of the loop.
 
 use super::cursors::Cursors;
+use super::self_watch::Vitals;
 use super::{Definitions, Event, own, told_to_stop};
 use crate::clock;
 use crate::config::Check;
@@ -11,7 +12,7 @@ use crate::record::Run;
 use crate::schedule::{self, Due, Id, Schedule};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
@@ -39,8 +40,8 @@ pub struct Runner {
     grace: Duration,
     events: mpsc::Sender<Event>,
     cursors: Cursors,
-    /// When this loop last turned, in steady seconds.
-    beat: Arc<AtomicU64>,
+    /// Where this loop says that it turns.
+    vitals: Arc<Vitals>,
 }
 
 /// What the runner is told.
@@ -57,7 +58,7 @@ impl Runner {
         grace: Duration,
         events: mpsc::Sender<Event>,
         cursors: Cursors,
-        beat: Arc<AtomicU64>,
+        vitals: Arc<Vitals>,
     ) -> Runner {
         Runner {
             schedule: Schedule::default(),
@@ -67,7 +68,7 @@ impl Runner {
             grace,
             events,
             cursors,
-            beat,
+            vitals,
         }
     }
 
@@ -100,7 +101,7 @@ impl Runner {
             while let Some(due) = self.schedule.take_due(now) {
                 self.begin(due).await;
             }
-            self.beat.store(now.as_secs(), Ordering::Relaxed);
+            self.vitals.runner_turned(now);
             own::runs_under_way(self.runs.len());
         }
         self.drain().await;

@@ -38,6 +38,8 @@ pub struct Thinking {
     journal: String,
     journal_from: Option<Timestamp>,
     last: Now,
+    /// Alerts changed since somebody asked.
+    changed: bool,
 }
 
 /// What a [`Thinking`] is made from.
@@ -69,6 +71,7 @@ impl Thinking {
             journal: String::new(),
             journal_from: None,
             last: now,
+            changed: false,
         }
     }
 
@@ -146,6 +149,11 @@ impl Thinking {
         Duration::try_from(until).unwrap_or_default().min(Duration::from_secs(1))
     }
 
+    /// Whether alerts have changed since the last time this was asked.
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
     /// The last of all: hands on everything, and waits for room.
     pub async fn finish(mut self, at: Timestamp) {
         let thought = self.mind.drain_all(at);
@@ -164,6 +172,7 @@ impl Thinking {
 
     fn take(&mut self, thought: Thought) {
         let mut batch = thought.batch;
+        self.changed |= !batch.alerts.is_empty() || !batch.silences.is_empty() || !thought.notices.is_empty();
         for notice in thought.notices {
             let (kind, contact) = (notice.kind, notice.contact.clone());
             let rows = outbox::rows(notice, &self.alerting, &self.agent);

@@ -114,6 +114,7 @@ impl Watch {
         let pages = guard(web::router(app.eyes.clone()).merge(more), token);
         let server = Server::start(listener, pages);
         tracing::info!(%address, checks, skipped, "watching");
+        app.ready(&format!("watching {checks} checks, {skipped} skipped; http://{address}"));
         started(address);
         let why = tokio::select! {
             _ = terminate.recv() => "SIGTERM",

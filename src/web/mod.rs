@@ -74,7 +74,10 @@ async fn metrics(State(shared): State<Shared>, headers: HeaderMap) -> Response {
 
 /// The process and its loops.
 async fn alive(State(shared): State<Shared>) -> Response {
-    if shared.eyes.is_well().await { "ok\n".into_response() } else { stuck() }
+    match shared.eyes.trouble().await {
+        None => "ok\n".into_response(),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, why + "\n").into_response(),
+    }
 }
 
 /// Whether every check has run once.

@@ -19,6 +19,7 @@ mod readme;
 mod redis;
 mod resend;
 mod run;
+mod self_watch;
 mod shipped;
 mod shop;
 mod slo_prometheus;

@@ -225,7 +225,9 @@ pub struct AlertingTable {
     pub network: Vec<String>,
     /// Where this agent can be reached by people: links in messages begin with it.
     pub url: Option<Text>,
-    /// A page of an outside dead man's switch that is asked every minute while the agent is well.
+    /// The address of an outside dead man's switch (healthchecks.io and its like), which gets a `POST` every minute
+    /// while the agent is well; `/fail` below it with the reason while it is not, `/log` when it is stopped as planned.
+    /// Leave it empty for none. It is a secret: whoever knows it can say that all is well.
     pub dead_mans_switch: Option<Text>,
 }
 

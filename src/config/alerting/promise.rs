@@ -304,6 +304,10 @@ impl Reader<'_> {
         };
         alerting.dead_mans_switch = self.filled(raw.dead_mans_switch.as_ref());
         let Some(at) = at else { return };
+        if alerting.dead_mans_switch.as_ref().is_some_and(|address| !is_address(address.expose_secret())) {
+            let text = "`dead_mans_switch`: the value is no address that begins with `https://` or `http://`";
+            self.faults.push(at.fault("dead_mans_switch", text));
+        }
         for name in &at.raw.network {
             if !self.check_names.contains(&name.as_str()) {
                 let mut fault = at.fault("network", format!("`network`: there is no check `{name}`"));
@@ -315,4 +319,9 @@ impl Reader<'_> {
         let runs = |name: &Arc<str>| self.checks.iter().any(|check| check.name == *name);
         alerting.policy.network.retain(runs);
     }
+}
+
+fn is_address(text: &str) -> bool {
+    let url = reqwest::Url::parse(text.trim());
+    url.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }

@@ -149,3 +149,13 @@ fn other_tables_are_refused_with_what_is_allowed() {
         &["a.toml:1:2: `slo` must be a list of tables\n  hint: write `[[slo]]` with two brackets"],
     );
 }
+
+#[test]
+fn a_dead_mans_switch_is_an_address() {
+    let text =
+        "a.toml:2:20: `dead_mans_switch`: the value is no address that begins with `https://` or `http://`";
+    check("[alerting]\ndead_mans_switch = 'hc-ping.com/secret'\n", &[text]);
+    assert!(plan("[alerting]\ndead_mans_switch = 'https://hc-ping.com/secret'\n").is_ok());
+    let none = plan("[alerting]\ndead_mans_switch = '${NOT_SET:-}'\n").expect("no switch");
+    assert!(none.alerting.dead_mans_switch.is_none());
+}

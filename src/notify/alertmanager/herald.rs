@@ -1,8 +1,8 @@
 //! Shows every Alertmanager everything that fires, again and again: it forgets what it is not told.
 //!
 //! One task for each instance, so that one that hangs delays no other. A beginning or an end is told at once;
-//! everything is told again in rounds. The alert `Watchdog` goes with the rounds only while alerts are still being judged,
-//! since it is there to be missed when they are not.
+//! everything is told again in rounds. The alert `Watchdog` goes with the rounds only while alerts are still being judged
+//! and the agent is well, since it is there to be missed when that is not so.
 
 use super::book::Book;
 use super::{Delivery, Mirror, Told};
@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-/// Without a word from the judging loop for so long, the agent is not well.
+/// Without a word from the judging loop for so long, the agent is not well, whatever was the last that it said.
 const JUDGED_MAX: Duration = Duration::from_mins(1);
 
 /// In a storm what begins within this goes into one request.
@@ -29,6 +29,8 @@ const RETRY: Duration = Duration::from_secs(5);
 pub struct Feed {
     /// When alerts were last judged.
     pub judged: Steady,
+    /// Whether the agent is well: without that no `Watchdog`.
+    pub well: bool,
     /// Everything that fires, and what has ended in the last quarter of an hour where that is still known.
     pub alerts: Arc<Vec<Snapshot>>,
     /// Where people reach the agent.
@@ -147,7 +149,7 @@ impl Teller {
         let rows = self.book.rows(all);
         let mut told: Vec<_> = rows.map(|row| self.mirror.told(&row.alert, row.ended, now, url)).collect();
         let judged = clock::steady().saturating_sub(feed.judged) < JUDGED_MAX;
-        if all && judged && self.mirror.watchdog {
+        if all && judged && feed.well && self.mirror.watchdog {
             told.push(Mirror::watchdog(self.began, self.mirror.lasts_until(now)));
         }
         told

@@ -33,7 +33,7 @@ fn alert(check: &str) -> Snapshot {
 
 fn feed(alerts: &[Snapshot]) -> Feed {
     let url = Some("https://watch.shop.example".into());
-    Feed { judged: clock::steady(), alerts: Arc::new(alerts.to_vec()), url }
+    Feed { judged: clock::steady(), well: true, alerts: Arc::new(alerts.to_vec()), url }
 }
 
 fn herald(channel: &dyn Deliver, alerts: &[Snapshot]) -> (Herald, watch::Sender<Feed>) {
@@ -95,7 +95,7 @@ async fn what_fires_is_over_some_rounds_after_the_agent_is_gone() {
 }
 
 #[tokio::test]
-async fn the_watchdog_is_silent_when_nobody_judges() {
+async fn the_watchdog_is_silent_when_nobody_judges_or_the_agent_is_ill() {
     let receiver = Receiver::start(|_| answer(200, "", "")).await;
     let channel = of(&[&format!("http://{}", receiver.address)], ", every = '50ms'");
     let (_herald, sender) = herald(&*channel, &[alert("site")]);
@@ -114,6 +114,10 @@ async fn the_watchdog_is_silent_when_nobody_judges() {
     let long_ago = clock::steady().saturating_sub(Duration::from_secs(61));
     sender.send_modify(|feed| feed.judged = long_ago);
     until("its silence", || heard(&["CheckFailed"])).await;
+    sender.send_replace(feed(&[alert("site")]));
+    until("the watchdog again", || heard(&["CheckFailed", "Watchdog"])).await;
+    sender.send_modify(|feed| feed.well = false);
+    until("its silence while the agent is ill", || heard(&["CheckFailed"])).await;
 }
 
 #[tokio::test]
