@@ -156,7 +156,7 @@ impl Reload {
 
 /// What these files say.
 pub fn texts(files: &Files) -> Texts {
-    let sources = files.agent.iter().chain(&files.checks);
+    let sources = files.agent.iter().chain(&files.checks).chain(&files.alerts);
     sources.map(|source| (source.file.to_string(), source.text.clone())).collect()
 }
 
