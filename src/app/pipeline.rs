@@ -18,6 +18,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
+/// Each alert is held against all of them.
+const SILENCES_MAX: usize = 256;
+
 /// One check and what is known about it.
 struct State {
     check: Arc<Check>,
@@ -175,6 +178,11 @@ impl Pipeline {
         match command {
             Command::Silence(silence) => {
                 crate::alert::validate_silence(&silence).map_err(Refused::Wrong)?;
+                if self.thinking.mind.silences().len() >= SILENCES_MAX {
+                    let why =
+                        format!("{SILENCES_MAX} silences are in force already: end those of no use first");
+                    return Err(Refused::Wrong(why));
+                }
                 let id = silence.id.clone();
                 self.thinking.think(Fact { at, what: What::Silenced(silence) });
                 Ok(vec![id])

@@ -4,7 +4,8 @@ use super::{Shared, stuck};
 use crate::alert::AlertView;
 use crate::app::{Command, Refused};
 use crate::export::window_word;
-use crate::fact::{Acknowledgement, Matcher, Silence};
+use crate::fact::{Acknowledgement, Is, Matcher, Silence};
+use crate::plain;
 use crate::view::{ObjectiveView, View};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -109,48 +110,81 @@ fn alert(view: &AlertView) -> Value {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewSilence {
-    matchers: Vec<Matcher>,
+    matchers: Vec<NewMatcher>,
     /// Two hours unless given; thirty days at most.
     seconds: Option<u64>,
     by: String,
+    #[serde(default)]
     comment: String,
+}
+
+/// As [`Matcher`], from people: what is mistyped is not passed over.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewMatcher {
+    label: String,
+    is: Is,
+    value: String,
 }
 
 pub(super) async fn add_silence(State(shared): State<Shared>, Json(new): Json<NewSilence>) -> Response {
     let from = crate::clock::wall();
     let lasts = new.seconds.map_or(SILENCE, Duration::from_secs);
-    if let Err(why) = acceptable(&new, lasts) {
-        return (StatusCode::UNPROCESSABLE_ENTITY, why + "\n").into_response();
-    }
+    let (by, comment) = match acceptable(&new, lasts) {
+        Ok(texts) => texts,
+        Err(why) => return wrong(why),
+    };
     let lasts = SignedDuration::try_from(lasts).unwrap_or(SignedDuration::ZERO);
     let until = from.saturating_add(lasts).unwrap_or(Timestamp::MAX);
     let id = format!("{:08x}", fastrand::u32(..));
-    let silence = Silence { id, matchers: new.matchers, from, until, by: new.by, comment: new.comment };
+    let matcher = |NewMatcher { label, is, value }| Matcher { label, is, value };
+    let matchers = new.matchers.into_iter().map(matcher).collect();
+    let silence = Silence { id, matchers, from, until, by, comment };
     let answer = json!(silence);
     answered(shared.eyes.command(Command::Silence(silence)).await, |_| answer)
 }
 
-fn acceptable(new: &NewSilence, lasts: Duration) -> Result<(), String> {
+fn wrong(why: String) -> Response {
+    (StatusCode::UNPROCESSABLE_ENTITY, why + "\n").into_response()
+}
+
+/// Who and why, as they may be shown.
+fn acceptable(new: &NewSilence, lasts: Duration) -> Result<(String, String), String> {
     if new.matchers.is_empty() || new.matchers.len() > MATCHERS_MAX {
         return Err(format!(
             "a silence needs at least one matcher and at most {MATCHERS_MAX}: it is about something"
         ));
     }
-    if lasts.is_zero() || lasts > SILENCE_MAX {
-        return Err("a silence ends: after 30 days at most".to_owned());
+    if lasts.is_zero() {
+        return Err("a silence of no length silences nothing: give it some seconds".to_owned());
+    }
+    if lasts > SILENCE_MAX {
+        return Err("a silence ends: after 30 days at most; for what comes again and again there is `[[maintenance]]`"
+            .to_owned());
+    }
+    let texts = new.matchers.iter().flat_map(|matcher| [&matcher.label, &matcher.value]);
+    for text in texts {
+        if text.chars().count() > TEXT_MAX || text.chars().any(char::is_control) {
+            return Err(format!(
+                "`{}` is no label and no value of one: at most {TEXT_MAX} characters on one line",
+                plain::line(text, 60)
+            ));
+        }
     }
     who_and_why(&new.by, &new.comment)
 }
 
-/// Who does it must be said; and nothing is longer than a sentence.
-fn who_and_why(by: &str, comment: &str) -> Result<(), String> {
-    if by.trim().is_empty() {
-        return Err("`by` is empty: say who does it".to_owned());
-    }
-    if by.len() > TEXT_MAX || comment.len() > TEXT_MAX {
+/// Who does it must be said; and nothing is longer than a sentence. Both come back as one plain line, since they are
+/// shown in terminals, messages and pages.
+fn who_and_why(by: &str, comment: &str) -> Result<(String, String), String> {
+    if [by, comment].iter().any(|text| text.chars().count() > TEXT_MAX) {
         return Err(format!("`by` and `comment` have {TEXT_MAX} characters at most"));
     }
-    Ok(())
+    let (by, comment) = (plain::line(by, TEXT_MAX), plain::line(comment, TEXT_MAX));
+    if by.is_empty() {
+        return Err("`by` is empty: say who does it".to_owned());
+    }
+    Ok((by, comment))
 }
 
 /// Who ends a silence.
@@ -165,19 +199,32 @@ pub(super) async fn end_silence(
     Path(id): Path<String>,
     Json(By { by }): Json<By>,
 ) -> Response {
-    if let Err(why) = who_and_why(&by, "") {
-        return (StatusCode::UNPROCESSABLE_ENTITY, why + "\n").into_response();
-    }
+    let by = match who_and_why(&by, "") {
+        Ok((by, _)) => by,
+        Err(why) => return wrong(why),
+    };
     answered(shared.eyes.command(Command::EndSilence { id, by }).await, |ids| json!({ "ended": ids }))
+}
+
+/// As [`Acknowledgement`], from people: what is mistyped is not passed over.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewAcknowledgement {
+    alert: String,
+    by: String,
+    #[serde(default)]
+    comment: String,
 }
 
 pub(super) async fn acknowledge(
     State(shared): State<Shared>,
-    Json(acknowledgement): Json<Acknowledgement>,
+    Json(new): Json<NewAcknowledgement>,
 ) -> Response {
-    if let Err(why) = who_and_why(&acknowledgement.by, &acknowledgement.comment) {
-        return (StatusCode::UNPROCESSABLE_ENTITY, why + "\n").into_response();
-    }
+    let (by, comment) = match who_and_why(&new.by, &new.comment) {
+        Ok(texts) => texts,
+        Err(why) => return wrong(why),
+    };
+    let acknowledgement = Acknowledgement { alert: plain::line(&new.alert, TEXT_MAX), by, comment };
     let done = shared.eyes.command(Command::Acknowledge(acknowledgement)).await;
     answered(done, |keys| json!({ "acknowledged": keys }))
 }
@@ -190,7 +237,7 @@ fn answered(done: Result<Vec<String>, Refused>, show: impl FnOnce(Vec<String>) -
     match done {
         Ok(said) => Json(show(said)).into_response(),
         Err(Refused::NoSuch(why)) => (StatusCode::NOT_FOUND, why + "\n").into_response(),
-        Err(Refused::Wrong(why)) => (StatusCode::UNPROCESSABLE_ENTITY, why + "\n").into_response(),
+        Err(Refused::Wrong(why)) => wrong(why),
         Err(Refused::Failed(why)) => (StatusCode::BAD_GATEWAY, why + "\n").into_response(),
         Err(Refused::Stuck) => stuck(),
     }

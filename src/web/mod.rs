@@ -55,6 +55,10 @@ pub fn router(eyes: Eyes) -> Router {
         .route("/api/v1/silences", get(alerting::silences).post(alerting::add_silence))
         .route("/api/v1/silences/{id}", delete(alerting::end_silence))
         .route("/api/v1/channels/{name}/test", post(alerting::test_channel))
+        .method_not_allowed_fallback(async || {
+            (StatusCode::METHOD_NOT_ALLOWED, "this page does not take that method; `allow` says which\n")
+        })
+        .fallback(async || (StatusCode::NOT_FOUND, "no such page; see / for what there is\n"))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(shared)
 }
@@ -136,7 +140,10 @@ fn overview_text(view: &View) -> String {
     }
     let worst = view.checks.iter().map(|check| check.status()).max().unwrap_or(Status::Unknown);
     let _ = writeln!(text, "\n{worst}: {} checks, {} skipped", view.checks.len(), view.skipped.len());
-    let _ = writeln!(text, "see also /metrics /api/v1/health /healthz /readyz");
+    let _ = writeln!(
+        text,
+        "see also /metrics /api/v1/health /api/v1/objectives /api/v1/alerts /api/v1/silences /healthz /readyz"
+    );
     text
 }
 
