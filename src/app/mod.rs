@@ -150,7 +150,7 @@ impl Eyes {
         let (reply, done) = oneshot::channel();
         let order = courier::Order::Test { channel: name, reply };
         self.courier.send(order).await.map_err(|_gone| Refused::Stuck)?;
-        match done.await.map_err(|_gone| Refused::Stuck)? {
+        match done.await.map_err(|_gone| Refused::Stuck)?.map_err(Refused::NoSuch)? {
             Delivery::Delivered => Ok(vec!["delivered".to_owned()]),
             Delivery::Retry { why, .. } | Delivery::Refused { why } | Delivery::Absent { why } => {
                 Err(Refused::Failed(why))

@@ -36,7 +36,8 @@ pub enum Order {
     /// The definitions are new.
     Replan(Arc<Alerting>),
     /// `atalaya notify test`: one try, now, past the outbox.
-    Test { channel: String, reply: oneshot::Sender<Delivery> },
+    /// Without such a channel the answer says which there are.
+    Test { channel: String, reply: oneshot::Sender<Result<Delivery, String>> },
 }
 
 /// How a part of the agent is: `channel/<name>`.
@@ -50,7 +51,7 @@ pub struct PartHealth {
 /// What is known of a try that ended.
 enum Ended {
     Tried { key: String, channel: Arc<str>, took: Duration, delivery: Delivery },
-    Tested { reply: oneshot::Sender<Delivery>, delivery: Delivery },
+    Tested { reply: oneshot::Sender<Result<Delivery, String>>, delivery: Delivery },
 }
 
 pub struct Courier {
@@ -173,19 +174,14 @@ impl Courier {
         self.keys.insert(task.id(), key);
     }
 
-    fn test(&mut self, channel: &str, reply: oneshot::Sender<Delivery>) {
+    fn test(&mut self, channel: &str, reply: oneshot::Sender<Result<Delivery, String>>) {
         let Some(plan) = self.alerting.channels.get(channel).cloned() else {
-            let known: Vec<&str> = self.alerting.channels.keys().map(|name| &**name).collect();
-            let why = match known.as_slice() {
-                [] => format!("there is no channel \"{channel}\"; none is defined, or none can work now"),
-                known => format!("there is no channel \"{channel}\"; there are {}", known.join(", ")),
-            };
-            reply.send(Delivery::Refused { why }).ok();
+            reply.send(Err(self.no_such(channel))).ok();
             return;
         };
         if self.trials >= TRIALS_MAX {
             let why = format!("{TRIALS_MAX} tests are under way already");
-            reply.send(Delivery::Retry { after: None, why }).ok();
+            reply.send(Ok(Delivery::Retry { after: None, why })).ok();
             return;
         }
         self.trials += 1;
@@ -194,6 +190,19 @@ impl Courier {
             let delivery = in_time(&plan, &parcel).await;
             Ended::Tested { reply, delivery }
         });
+    }
+
+    /// Why there is none of this name, and which there are.
+    fn no_such(&self, channel: &str) -> String {
+        let mut skipped = self.alerting.skipped.iter().filter(|one| one.what == "channel");
+        if let Some(one) = skipped.find(|one| &*one.name == channel) {
+            return format!("the channel \"{channel}\" is left out: {}", one.why);
+        }
+        let known: Vec<&str> = self.alerting.channels.keys().map(|name| &**name).collect();
+        match known.as_slice() {
+            [] => format!("there is no channel \"{channel}\"; none is defined, or none can work now"),
+            known => format!("there is no channel \"{channel}\"; there are {}", known.join(", ")),
+        }
     }
 
     fn ended(&mut self, ended: Result<(Id, Ended), JoinError>) {
@@ -210,7 +219,7 @@ impl Courier {
             }
             Ok((_, Ended::Tested { reply, delivery })) => {
                 self.trials = self.trials.saturating_sub(1);
-                reply.send(delivery).ok();
+                reply.send(Ok(delivery)).ok();
             }
             // A channel that panicked. The message is not its fault: it is tried again, or elsewhere.
             Err(error) => match self.keys.remove(&error.id()) {
