@@ -1,6 +1,6 @@
 //! `atalaya alerts`: what is wrong now, and who is told; `atalaya ack`: somebody has seen it.
 
-use super::remote::{Agent, print_json, somebody, text};
+use super::remote::{Agent, moment, print_json, somebody, text};
 use super::{exit, print};
 use clap::Args;
 use comfy_table::{ContentArrangement, Table, presets};
@@ -40,7 +40,7 @@ fn table(alerts: &[Value]) -> Table {
             text(alert, "key").to_owned(),
             text(alert, "severity").to_owned(),
             text(alert, "state").to_owned(),
-            text(alert, "began").get(..19).unwrap_or_default().replace('T', " "),
+            moment(alert, "began"),
             text(alert, "summary").to_owned(),
             told(alert),
         ]);

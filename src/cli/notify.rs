@@ -27,7 +27,7 @@ pub async fn main(options: Options) -> u8 {
     let Command::Test { channel } = options.command;
     let name = percent_encoding::utf8_percent_encode(&channel, percent_encoding::NON_ALPHANUMERIC);
     let path = format!("/api/v1/channels/{name}/test");
-    match options.agent.send(Method::POST, &path, json!({})).await {
+    match options.agent.send_and_wait(Method::POST, &path, json!({})).await {
         Ok(done) => {
             print(&format!("{channel}: {}\n", done["result"][0].as_str().unwrap_or("delivered")), exit::OK)
         }

@@ -10,8 +10,10 @@ use serde_json::Value;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// An agent on this machine answers in milliseconds; a channel that is tested has twenty seconds.
+/// An agent on this machine answers in milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// A test of a channel takes as long as the channel may.
+const TEST_PATIENCE: Duration = Duration::from_mins(5);
 const TOKEN_BYTES_MAX: u64 = 4096;
 
 /// Which agent.
@@ -28,22 +30,34 @@ pub struct Agent {
 impl Agent {
     /// What the agent answers; otherwise the exit code, and the reason was told.
     pub async fn get(&self, path: &str) -> Result<Value, u8> {
-        self.ask(Method::GET, path, None).await
+        self.ask(Method::GET, path, None, PATIENCE).await
     }
 
     /// As [`Agent::get`], with a body, and the token.
     pub async fn send(&self, method: Method, path: &str, body: Value) -> Result<Value, u8> {
-        self.ask(method, path, Some(body)).await
+        self.ask(method, path, Some(body), PATIENCE).await
     }
 
-    async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value, u8> {
+    /// As [`Agent::send`], for what takes its time.
+    pub async fn send_and_wait(&self, method: Method, path: &str, body: Value) -> Result<Value, u8> {
+        self.ask(method, path, Some(body), TEST_PATIENCE).await
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        patience: Duration,
+    ) -> Result<Value, u8> {
         let url = format!("{}{path}", self.agent.trim_end_matches('/'));
-        let client = reqwest::Client::builder().timeout(PATIENCE).no_proxy();
+        let client = reqwest::Client::builder().timeout(patience).no_proxy();
         let client = client.redirect(reqwest::redirect::Policy::none()).build();
         let client = client.map_err(|error| fail(format!("can't ask the agent: {error}")))?;
         let mut request = client.request(method, &url);
+        let token = self.token();
         if let Some(body) = body {
-            if let Some(token) = self.token() {
+            if let Token::Found { token, .. } = &token {
                 request = request.bearer_auth(token.expose_secret());
             }
             request = request.json(&body);
@@ -60,18 +74,41 @@ impl Agent {
         match status {
             StatusCode::OK => serde_json::from_str(&text)
                 .map_err(|_| fail(format!("what answers at {} is no agent of this version", self.agent))),
-            StatusCode::UNAUTHORIZED => Err(fail(format!(
-                "the agent wants its token\n  hint: set ATALAYA_TOKEN to what [http] token says, or name its file with --token-file ({} can't be read or holds another)",
-                self.token_file.display()
-            ))),
+            StatusCode::UNAUTHORIZED => Err(fail(token.refused())),
             _ => Err(fail(text.trim_end())),
         }
     }
 
-    fn token(&self) -> Option<SecretString> {
-        let given = std::env::var("ATALAYA_TOKEN").ok().filter(|token| !token.is_empty());
-        let token = given.or_else(|| read_text(&self.token_file, TOKEN_BYTES_MAX).ok());
-        token.map(|token| SecretString::from(token.trim().to_owned()))
+    fn token(&self) -> Token {
+        let found = |from: String, token: String| Token::Found { token: token.trim().into(), from };
+        let given = std::env::var("ATALAYA_TOKEN").ok().filter(|token| !token.trim().is_empty());
+        if let Some(token) = given {
+            return found("ATALAYA_TOKEN".to_owned(), token);
+        }
+        let file = self.token_file.display();
+        match read_text(&self.token_file, TOKEN_BYTES_MAX) {
+            Ok(token) => found(file.to_string(), token),
+            Err(error) => Token::None { why: format!("{file}: {error}") },
+        }
+    }
+}
+
+/// What there is to show to an agent that asks who is there.
+enum Token {
+    Found { token: SecretString, from: String },
+    None { why: String },
+}
+
+impl Token {
+    fn refused(&self) -> String {
+        match self {
+            Token::Found { from, .. } => format!(
+                "the agent does not take the token of {from}\n  hint: it takes what its [http] token says, or else what is in the file beside its store (atalaya.db.token), which is new at each start"
+            ),
+            Token::None { why } => format!(
+                "the agent wants its token, and there is none ({why})\n  hint: run this where the agent runs, or name the file beside its store with --token-file, or set ATALAYA_TOKEN to what [http] token says"
+            ),
+        }
     }
 }
 
@@ -86,6 +123,11 @@ pub fn print_json(value: &Value) -> u8 {
 /// The text of a key; nothing where it is not there.
 pub fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_default()
+}
+
+/// The time of a key as people read it: `2026-11-22 08:00:00`, in UTC.
+pub fn moment(value: &Value, key: &str) -> String {
+    text(value, key).get(..19).unwrap_or_default().replace('T', " ")
 }
 
 /// Who runs this command, unless told otherwise.

@@ -1,6 +1,6 @@
 //! `atalaya silence`: tell nobody for a while. What is silenced is judged and recorded all the same.
 
-use super::remote::{Agent, print_json, somebody, text};
+use super::remote::{Agent, moment, print_json, somebody, text};
 use super::{exit, fail, print};
 use crate::fact::{Is, Matcher};
 use clap::{Args, Subcommand};
@@ -82,8 +82,8 @@ async fn add(agent: &Agent, add: Add) -> u8 {
         json!({ "matchers": matchers, "seconds": add.lasts.as_secs(), "by": add.by, "comment": add.comment });
     match agent.send(Method::POST, "/api/v1/silences", body).await {
         Ok(silence) => {
-            let (id, until) = (text(&silence, "id"), text(&silence, "until"));
-            print(&format!("silenced until {until}: end it with `atalaya silence end {id}`\n"), exit::OK)
+            let (id, until) = (text(&silence, "id"), moment(&silence, "until"));
+            print(&format!("silenced until {until} UTC: end it with `atalaya silence end {id}`\n"), exit::OK)
         }
         Err(code) => code,
     }
@@ -127,7 +127,7 @@ async fn list(agent: &Agent, as_json: bool) -> u8 {
             matchers.map(|one| format!("{}{}{}", text(one, "label"), text(one, "is"), text(one, "value")));
         table.add_row([
             text(silence, "id").to_owned(),
-            text(silence, "until").get(..19).unwrap_or_default().replace('T', " "),
+            moment(silence, "until"),
             words.collect::<Vec<_>>().join(" "),
             text(silence, "by").to_owned(),
             text(silence, "comment").to_owned(),
