@@ -170,6 +170,8 @@ impl Mind {
     pub fn apply(&mut self, fact: &Fact) {
         match &fact.what {
             What::Ran(ran) => self.ran(fact.at, ran),
+            // So that who replays a restart judges at the same moments.
+            What::Started => self.evaluate_at = fact.at,
             What::Tick if fact.at >= self.evaluate_at => self.evaluate(fact.at),
             What::ClockSet { by_ms } => {
                 let by = SignedDuration::from_millis(*by_ms);

@@ -79,7 +79,7 @@ fn replay(facts: Facts, plan: &crate::config::Plan, json: bool) -> Result<(), u8
 }
 
 fn line_of_json(notice: &Notice) -> String {
-    serde_json::to_string(notice).map_or_else(|error| error.to_string(), |text| text) + "\n"
+    serde_json::to_string(notice).unwrap_or_else(|error| error.to_string()) + "\n"
 }
 
 /// One line for each alert of the notice.
@@ -119,19 +119,19 @@ impl Iterator for Facts {
         loop {
             let mut text = String::new();
             self.line += 1;
+            let place = format!("{}:{}", self.name, self.line);
             let read = io::Read::take(&mut self.input, LINE_BYTES_MAX).read_line(&mut text);
             match read {
                 Ok(0) => return None,
                 Ok(_) if text.trim().is_empty() => {}
                 Ok(_) => {
-                    let place = format!("{}:{}", self.name, self.line);
                     return Some(serde_json::from_str(&text).map_err(|error| {
                         format!(
                             "{place}: this is no fact: {error}\n  hint: facts come from `atalaya store export --events`"
                         )
                     }));
                 }
-                Err(error) => return Some(Err(format!("{}: can't read it: {error}", self.name))),
+                Err(error) => return Some(Err(format!("{place}: can't read it: {error}"))),
             }
         }
     }
