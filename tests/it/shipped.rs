@@ -126,8 +126,8 @@ fn the_program_holds_every_file_of_the_folders() {
 fn the_schema_takes_what_ships_and_refuses_what_the_loader_refuses() {
     let schema = Command::new(PROGRAM).arg("schema").output().expect("the program").stdout;
     let schema = String::from_utf8(schema).expect("text");
-    let files = watch_list::CHECKS.map(|(file, text)| (file, text));
-    let input = serde_json::json!({ "schema": schema, "files": files.to_vec() }).to_string();
+    let files: Vec<_> = watch_list::CHECKS.into_iter().chain(watch_list::ALERTS).collect();
+    let input = serde_json::json!({ "schema": schema, "files": files }).to_string();
     let program = "import json, sys, tomllib\n\
         from jsonschema import Draft202012Validator as Validator\n\
         given = json.load(sys.stdin)\n\
@@ -137,7 +137,11 @@ fn the_schema_takes_what_ships_and_refuses_what_the_loader_refuses() {
         for file, text in given['files']:\n\
         \x20   for error in validator.iter_errors(tomllib.loads(text)): print(file, error.json_path, error.message)\n\
         for wrong in ['[[check]]', '[[check]]\\nname=\"a\"\\nevry=\"1s\"\\nprobe.tcp.address=\"a:1\"',\n\
-        \x20             '[[check]]\\nname=\"a\"\\nprobe.tcp={}', '[[check]]\\nname=\"a\"\\nprobe.nothing={}', 'chekc=1']:\n\
+        \x20             '[[check]]\\nname=\"a\"\\nprobe.tcp={}', '[[check]]\\nname=\"a\"\\nprobe.nothing={}', 'chekc=1',\n\
+        \x20             '[[slo]]\\nname=\"a\"', '[[slo]]\\nname=\"a\"\\nindicator.nothing={}', '[alerting]\\npages=1',\n\
+        \x20             '[[slo]]\\nname=\"a\"\\nobjective=0.99\\nindicator.availability={checks=[\"b\"]}',\n\
+        \x20             '[[channel]]\\nname=\"a\"\\nto.pigeon={}', '[[channel]]\\nname=\"a\"\\nto.webhook={ulr=\"b\"}',\n\
+        \x20             '[[contact]]\\nname=\"a\"', '[[maintenance]]\\nname=\"a\"\\ncron=\"0 3 * * *\"']:\n\
         \x20   if validator.is_valid(tomllib.loads(wrong)): print('taken:', wrong)\n";
     assert_eq!(python(program, &input), Ok(String::new()));
 }

@@ -3,7 +3,7 @@
 use super::{SECRET, cases, fails, mutate};
 use atalaya::config::text::Variables;
 use atalaya::config::{Files, Plan, Source, load};
-use atalaya::demo::watch_list::CHECKS;
+use atalaya::demo::watch_list::{ALERTS, CHECKS};
 use atalaya::probe::net::Net;
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseResult, TestRunner};
@@ -91,8 +91,17 @@ const VALUES: &[&str] = &[
     "",
 ];
 
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 29] = [
     "SECRET",
+    "ALERT_EMAIL_FROM",
+    "ALERT_EMAIL_TO",
+    "ATALAYA_URL",
+    "DEAD_MANS_SWITCH_URL",
+    "DISCORD_WEBHOOK_URL",
+    "PAGERDUTY_ROUTING_KEY",
+    "SLACK_WEBHOOK_URL",
+    "SMTP_PASS",
+    "SMTP_USER",
     "BYPASS_RATE_LIMIT",
     "DATABASE_URL",
     "DIRECT_DATABASE_URL",
@@ -113,6 +122,68 @@ const NAMES: [&str; 20] = [
     "UPSTASH_REDIS_REST_TOKEN",
     "UPSTASH_REDIS_REST_URL",
 ];
+
+/// Keys of alerts that nothing that ships has a use for.
+const MORE_ALERTS: &str = r#"
+[[channel]]
+name = "hook"
+timeout = "3s"
+hourly_max = 7
+[channel.to.webhook]
+url = "https://hooks.example/${SECRET}"
+secret = "${SECRET}"
+authorization = "Bearer ${SECRET}"
+
+[[channel]]
+name = "alertmanager"
+to.alertmanager = { urls = ["https://am:${SECRET}@am.example"] }
+
+[[contact]]
+name = "boss"
+channels = ["hook", "alertmanager"]
+escalate = [{ after = "30m", to = "hook" }]
+
+[[slo]]
+name = "own"
+title = "Own"
+section = "site"
+description = "All keys"
+objective = "99.5%"
+window = "30d"
+indicator.availability = { checks = ["site"] }
+rule = "burn_rate"
+page = ["boss"]
+ticket = ["boss"]
+info = []
+page_windows = ["1h"]
+ticket_windows = ["1d", "3d"]
+low_traffic = false
+drought = true
+maintenance = "counted"
+report = { time_zone = "Europe/Madrid" }
+runbook = "https://wiki.example"
+
+[[maintenance]]
+name = "night"
+title = "Night"
+cron = "0 3 * * SUN"
+lasts = "2h"
+time_zone = "America/Los_Angeles"
+of = ["site", "own"]
+sections = ["site"]
+
+[[maintenance]]
+name = "move"
+at = "2026-12-24T18:00"
+lasts = "1d"
+
+[alerting]
+page = { to = ["boss"], wait = "1s", keep_firing_for = "5m", remind = ["1h", "2h"] }
+ticket.to = ["hook"]
+network = ["site"]
+url = "https://${SECRET}"
+dead_mans_switch = "https://hc.example/${SECRET}"
+"#;
 
 /// Keys that nothing that ships has a use for.
 const MORE: &str = r#"
@@ -174,7 +245,10 @@ impl Loader {
             Ok(plan) => {
                 let names = plan.checks.iter().map(|check| (check.name.to_string(), check.fingerprint));
                 let skipped = plan.skipped.iter().map(|skipped| format!("{skipped:?}"));
-                format!("{:?} {:?}", names.collect::<Vec<_>>(), skipped.collect::<Vec<_>>())
+                let skipped = skipped.chain(plan.alerting.skipped.iter().map(|one| format!("{one:?}")));
+                let alerting = (&plan.alerting.objectives, &plan.alerting.contacts, &plan.alerting.channels);
+                let (names, skipped) = (names.collect::<Vec<_>>(), skipped.collect::<Vec<_>>());
+                format!("{names:?} {skipped:?} {alerting:?} {:?}", plan.alerting.dead_mans_switch)
             }
             Err(faults) => faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
         };
@@ -196,6 +270,18 @@ fn complete(files: &Files, plan: &Plan) -> TestCaseResult {
         tables += file.get("check").and_then(|checks| checks.as_array()).map_or(0, Vec::len);
     }
     prop_assert_eq!(tables, plan.checks.len() + plan.skipped.len());
+    let mut tables = 0;
+    for source in &files.alerts {
+        let file: toml::Table = source.text.parse().map_err(|error| fails(format!("loaded, and {error}")))?;
+        let of = |key| file.get(key).and_then(toml::Value::as_array).map_or(0, Vec::len);
+        tables += of("slo") + of("channel") + of("maintenance");
+    }
+    let alerting = &plan.alerting;
+    let work = alerting.objectives.len() + alerting.channels.len() + alerting.maintenance.len();
+    prop_assert_eq!(tables, work + alerting.skipped.len());
+    for left_out in &alerting.skipped {
+        prop_assert!(!left_out.why.is_empty(), "left out for no reason: {:?}", left_out);
+    }
     for skipped in &plan.skipped {
         prop_assert!(!skipped.why.contains("variables  are"), "skipped for no reason: {:?}", skipped);
     }
@@ -206,7 +292,7 @@ fn complete(files: &Files, plan: &Plan) -> TestCaseResult {
 fn placed(files: &Files, faults: &[atalaya::config::Fault]) -> TestCaseResult {
     prop_assert!(!faults.is_empty(), "refused without a fault");
     for fault in faults {
-        let mut sources = files.checks.iter().chain(&files.agent);
+        let mut sources = files.checks.iter().chain(&files.agent).chain(&files.alerts);
         let source = sources.find(|source| source.file == fault.place.file);
         let source = source.ok_or_else(|| fails(format!("no such file: {fault}")))?;
         let line = source.text.split('\n').nth(fault.place.line as usize - 1);
@@ -240,6 +326,70 @@ fn a_mistyped_definition_is_explained_and_never_breaks_the_loader() {
 /// The tables of a file, one by one: two of them are enough to be wrong together.
 fn each_check(text: &str) -> Vec<String> {
     text.split("[[check]]").skip(1).map(|table| format!("[[check]]{table}")).collect()
+}
+
+#[test]
+fn mistyped_alerts_are_explained_and_never_break_the_loader() {
+    let loader = Loader::new();
+    let alerts: Vec<String> =
+        ALERTS.iter().map(|(_, text)| *text).chain([MORE_ALERTS]).flat_map(each_table).collect();
+    let checks: Vec<Source> = CHECKS.iter().map(|(file, text)| Source::new(file, *text)).collect();
+    let given = (0..alerts.len(), 0..alerts.len(), mutate::changes(5), values());
+    let run = TestRunner::new(cases(500)).run(&given, |(first, second, changes, values)| {
+        let text = mutate::text(&format!("{}{}", alerts[first], alerts[second]), &changes, NASTY);
+        let rest = Source::new("alerts/rest.toml", CONTACTS);
+        let alerts = vec![Source::new("alerts/a.toml", text), rest];
+        loader.check(&Files { checks: checks.clone(), alerts, ..Files::default() }, &values)
+    });
+    run.unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// Whom the tables under change name, so that what is wrong with them is what was changed.
+const CONTACTS: &str =
+    "[[contact]]\nname = 'on-call'\nchannels = []\n[[contact]]\nname = 'person'\nchannels = []\n";
+
+/// The tables of a file, one by one.
+fn each_table(text: &str) -> Vec<String> {
+    let starts = text.match_indices("\n[").filter(|(at, _)| {
+        let line = text[at + 1..].lines().next().unwrap_or_default();
+        line.starts_with("[[") || line == "[alerting]"
+    });
+    let mut places: Vec<usize> = starts.map(|(at, _)| at + 1).collect();
+    places.push(text.len());
+    places.windows(2).map(|pair| text[pair[0]..pair[1]].to_owned()).collect()
+}
+
+#[test]
+fn what_the_alerts_are_mistyped_from_is_right_as_it_stands() {
+    let loader = Loader::new();
+    let files = |alerts: &str| Files {
+        checks: CHECKS.iter().map(|(file, text)| Source::new(file, *text)).collect(),
+        alerts: vec![Source::new("alerts/a.toml", alerts)],
+        ..Files::default()
+    };
+    let right: Vec<&str> = NAMES.iter().map(|name| right_value(name)).collect();
+    for text in ALERTS.iter().map(|(_, text)| *text).chain([MORE_ALERTS]) {
+        let text = text.replace("[\"on-call\"]", "[]").replace("[\"person\"]", "[]");
+        let plan = loader.load(&files(&text), &right).unwrap_or_else(|faults| panic!("{faults:#?}"));
+        assert!(plan.alerting.objectives.len() + plan.alerting.channels.len() > 0, "{text}");
+    }
+}
+
+fn right_value(name: &str) -> &'static str {
+    match name {
+        "SECRET" => "bWFya2VkLXNlY3JldC1ZcTI3LW9mLTMyLWJ5dGVzLg==",
+        "DATABASE_URL" | "DIRECT_DATABASE_URL" => "postgresql://shop:x@db:5432/shop",
+        "ALERT_EMAIL_FROM" | "ALERT_EMAIL_TO" | "FROM_EMAIL" => "Shop <a@shop.example>",
+        "SMTP_PORT" => "587",
+        "SMTP_HOST" | "SHOP_DOMAIN" => "shop.example",
+        "REDIS_URL" => "rediss://default:x@db:6379",
+        "SQUARE_ENVIRONMENT" => "production",
+        "BYPASS_RATE_LIMIT" => "false",
+        "PAGERDUTY_ROUTING_KEY" => "0123456789abcdef0123456789abcdef",
+        "MONITORING_PLUGINS" => "/usr/lib/nagios/plugins",
+        name if name.ends_with("_URL") => "https://shop.example",
+        _ => "a-value",
+    }
 }
 
 #[test]
