@@ -6,8 +6,10 @@ use crate::support::receiver::{Act, Receiver, Request, answer};
 use crate::support::server::{directory, free_port, wait_until};
 use crate::support::target::Silent;
 use nix::sys::signal::Signal;
+use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::net::UnixDatagram;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// Stands in the address, and must not stand anywhere else.
@@ -128,7 +130,8 @@ async fn a_switch_that_fails_is_tried_again_and_told_once_without_its_address() 
     assert_eq!(about[0]["why"], "it answered 503: the trouble is on its side");
     assert!(!log(&agent).contains(SECRET));
     // An alert about it would come through the channels that it is there to do without.
-    assert!(!agent.get("/metrics").body.contains("agent/"));
+    let alerts = agent.get("/api/v1/alerts");
+    assert!(alerts.status == 200 && !alerts.body.contains("agent/"), "{}", alerts.body);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -217,13 +220,16 @@ async fn an_alertmanager_shows_what_fires_until_it_is_over_and_that_the_agent_li
     let channel = |url: &str| {
         format!("[[channel]]\nname = 'am'\n[channel.to.alertmanager]\nurls = ['{url}']\nevery = '1s'\n")
     };
-    // At first it is told nothing: the channel comes with a reload.
-    write_alerts("self-mirror", "[alerting]\nurl = 'https://watch.shop.example'\n");
+    // Nobody listens at the switch, so that its failures stand among the metrics.
+    let policy =
+        "[alerting]\nurl = 'https://watch.shop.example'\ndead_mans_switch = 'http://127.0.0.1:1/x'\n";
+    // At first Alertmanager is told nothing: the channel comes with a reload.
+    write_alerts("self-mirror", policy);
     let port = free_port();
     let checks = tcp("dead", format!("127.0.0.1:{port}")) + "[check.alert]\nattempts = 2\n";
     let agent = Agent::start_with("self-mirror", &[("a", &checks)], &[]);
     agent.wait_for("the alert", |agent| agent.get("/api/v1/alerts").body.contains("\"firing\""));
-    let alerts = format!("[alerting]\nurl = 'https://watch.shop.example'\n{}", channel(&manager.url));
+    let alerts = format!("{policy}{}", channel(&manager.url));
     write_alerts("self-mirror", &alerts);
     agent.signal(Signal::SIGHUP);
     wait_until("Alertmanager to show it", None, || manager.firing() == ["Watchdog", "dead"]);
@@ -239,4 +245,15 @@ async fn an_alertmanager_shows_what_fires_until_it_is_over_and_that_the_agent_li
     agent.signal(Signal::SIGHUP);
     agent.wait_for("the metric", |agent| agent.metrics().get(up).is_some_and(|up| up.is_nan()));
     wait_until("the Watchdog to be missed", None, || manager.firing().is_empty());
+    assert!(pings(&agent, "well", "failed") >= Some(1.0));
+    promtool_takes(&agent.get("/metrics").body);
+}
+
+fn promtool_takes(metrics: &str) {
+    let mut promtool = Command::new("promtool");
+    promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut promtool = promtool.spawn().expect("promtool");
+    promtool.stdin.take().expect("piped").write_all(metrics.as_bytes()).expect("it reads");
+    let output = promtool.wait_with_output().expect("promtool");
+    assert!(output.status.success(), "{}\n{metrics}", String::from_utf8_lossy(&output.stderr));
 }

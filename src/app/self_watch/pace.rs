@@ -61,15 +61,12 @@ impl Pace {
 
     pub fn end(&mut self, now: Steady, well: bool, came: Came) {
         self.told = Some(well);
-        match (came, RETRY.get(self.failures)) {
-            (Came::Failed, Some(wait)) => {
-                self.failures += 1;
-                self.next = now + Duration::from_secs(*wait);
-            }
-            _ => {
-                self.failures = 0;
-                self.next = self.began + EVERY;
-            }
+        if let (Came::Failed, Some(wait)) = (came, RETRY.get(self.failures)) {
+            self.failures += 1;
+            self.next = now + Duration::from_secs(*wait);
+        } else {
+            self.failures = 0;
+            self.next = self.began + EVERY;
         }
     }
 }
