@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests measure real time")]
 
+mod alerts;
 mod channels;
 mod check;
 mod command;

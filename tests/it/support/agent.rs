@@ -16,6 +16,7 @@ pub struct Agent {
     child: Child,
     pub port: u16,
     pub directory: PathBuf,
+    environment: Vec<(&'static str, String)>,
 }
 
 impl Agent {
@@ -24,28 +25,70 @@ impl Agent {
         Agent::start_with(name, checks, &[])
     }
 
-    pub fn start_with(name: &str, checks: &[(&str, &str)], environment: &[(&str, String)]) -> Agent {
+    pub fn start_with(name: &str, checks: &[(&str, &str)], environment: &[(&'static str, String)]) -> Agent {
+        Agent::start_alerting(name, checks, "", environment)
+    }
+
+    /// As [`Agent::start_with`], with `alerts/all.toml`.
+    pub fn start_alerting(
+        name: &str,
+        checks: &[(&str, &str)],
+        alerts: &str,
+        environment: &[(&'static str, String)],
+    ) -> Agent {
         let directory = directory(name);
         std::fs::create_dir_all(directory.join("checks")).expect("a folder");
         for (name, text) in checks {
             write_checks(&directory, name, text);
         }
-        let child = start(Start {
-            program: PROGRAM,
-            args: ["run", "--listen", "127.0.0.1:0"].map(str::to_owned).to_vec(),
-            user: None,
-            directory: &directory,
-            environment: environment.to_vec(),
-        });
-        let mut agent = Agent { child, port: 0, directory };
-        wait_until("the agent to listen", Some(&agent.log_path()), || match agent.address() {
+        if !alerts.is_empty() {
+            std::fs::create_dir_all(directory.join("alerts")).expect("a folder");
+            std::fs::write(directory.join("alerts/all.toml"), alerts).expect("a file");
+        }
+        let environment = environment.to_vec();
+        let mut agent = Agent { child: spawn(&directory, &environment), port: 0, directory, environment };
+        agent.wait_until_it_listens();
+        agent
+    }
+
+    /// Starts it anew in its directory, with what it kept there. It must have ended.
+    pub fn restart(&mut self) {
+        self.begin_restart();
+        self.wait_until_it_listens();
+    }
+
+    /// As [`Agent::restart`], without waiting: for who kills it before it listens.
+    pub fn begin_restart(&mut self) {
+        self.child = spawn(&self.directory, &self.environment);
+    }
+
+    fn wait_until_it_listens(&mut self) {
+        let log = self.log_path();
+        wait_until("the agent to listen", Some(&log), || match self.address() {
             Some(port) => {
-                agent.port = port;
+                self.port = port;
                 true
             }
             None => false,
         });
-        agent
+    }
+
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed())
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("a child that may have ended");
+        self.child.wait().expect("a child");
+    }
+
+    /// Waits for the end of one whom somebody else kills.
+    pub fn wait_until_killed(&mut self) {
+        let log = self.log_path();
+        wait_until("somebody to kill the agent", Some(&log), || {
+            self.child.try_wait().expect("a child").is_some()
+        });
     }
 
     fn address(&self) -> Option<u16> {
@@ -95,11 +138,16 @@ impl Agent {
     }
 
     pub fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("a running agent");
+        kill(self.pid(), signal).expect("a running agent");
     }
 
     /// SIGTERM, and how it ended.
     pub fn stop(mut self) -> ExitStatus {
+        self.terminate()
+    }
+
+    /// As [`Agent::stop`], for one that is started again.
+    pub fn terminate(&mut self) -> ExitStatus {
         self.signal(Signal::SIGTERM);
         self.child.wait().expect("a child")
     }
@@ -110,6 +158,16 @@ impl Drop for Agent {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+fn spawn(directory: &std::path::Path, environment: &[(&'static str, String)]) -> Child {
+    start(Start {
+        program: PROGRAM,
+        args: ["run", "--listen", "127.0.0.1:0"].map(str::to_owned).to_vec(),
+        user: None,
+        directory,
+        environment: environment.to_vec(),
+    })
 }
 
 fn write_checks(directory: &std::path::Path, name: &str, text: &str) {
