@@ -11,7 +11,9 @@ fn a_provider_that_never_answers_is_passed_by() {
         let (target, well) = (Door::new(drop), Door::new(drop));
         let (first, second) = (Inbox::new(protocol), Inbox::new(protocol));
         let mut checks = tcp("site-a", EVERY, &target, "");
-        (0..30).for_each(|number| checks += &tcp(&format!("site-well-{number}"), EVERY, &well, ""));
+        for number in 0..30 {
+            checks += &tcp(&format!("site-well-{number}"), EVERY, &well, "");
+        }
         let alerts = contact(WAIT, &[first.channel("way-0", "1s"), second.channel("way-1", "2s")]);
         let name = format!("alerts-case10-{protocol:?}").to_lowercase();
         let agent = Agent::start_alerting(&name, &[("a", &checks)], &alerts, &[]);
@@ -45,7 +47,9 @@ fn a_channel_that_hangs_delays_no_check_and_no_other_channel() {
     for (number, target) in targets.iter().enumerate() {
         checks += &tcp(&site(number), EVERY, target, "alert.attempts = 1\nalert.recoveries = 1");
     }
-    (0..50).for_each(|number| checks += &tcp(&format!("site-well-{number}"), EVERY, &well, ""));
+    for number in 0..50 {
+        checks += &tcp(&format!("site-well-{number}"), EVERY, &well, "");
+    }
     let alerts = "[alerting]\npage.to = ['one', 'two']\n\
         [[contact]]\nname = 'one'\nchannels = ['hung']\n\
         [[contact]]\nname = 'two'\nchannels = ['other']\n"

@@ -45,8 +45,7 @@ fn contact(wait: &str, channels: &[String]) -> String {
     let mut text = format!("[alerting]\npage = {{ to = ['on-call'], wait = '{wait}' }}\n");
     text += "[[contact]]\nname = 'on-call'\nchannels = [";
     writeln!(text, "{}]", names.join(", ")).expect("a text");
-    channels.iter().for_each(|channel| text += channel);
-    text
+    text + &channels.concat()
 }
 
 /// Targets that die, and who is told of it.
@@ -145,8 +144,10 @@ impl World {
 
 /// Each message as `down site-a` or `well site-a`.
 fn told(messages: &[Message]) -> Vec<String> {
-    let names = |message: &Message| message.names.iter().map(|name| format!(" {name}")).collect::<String>();
-    let say = |message: &Message| if message.over { "well" } else { "down" }.to_owned() + &names(message);
+    let say = |message: &Message| {
+        let names: Vec<&str> = message.names.iter().map(String::as_str).collect();
+        format!("{} {}", if message.over { "well" } else { "down" }, names.join(" "))
+    };
     messages.iter().map(say).collect()
 }
 
