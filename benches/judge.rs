@@ -79,7 +79,7 @@ fn ran(n: u32, from: Timestamp, to: Timestamp) -> Ran {
         class: None,
         text: String::new(),
         measures: BTreeMap::new(),
-        counted: if n % 4 >= 2 { vec![Counted { from, to, values }] } else { Vec::new() },
+        counted: if n % 4 >= 2 { vec![Counted { from, to, settled_s: 0, values }] } else { Vec::new() },
     }
 }
 

@@ -74,7 +74,15 @@ pub struct Ran {
 pub struct Counted {
     pub from: Timestamp,
     pub to: Timestamp,
+    /// How many seconds before that it happened: events are booked when they have settled.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub settled_s: i64,
     pub values: BTreeMap<Arc<str>, f64>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(seconds: &i64) -> bool {
+    *seconds == 0
 }
 
 /// Somebody has seen it: reminders and escalation of this episode end, alerts about other things don't.

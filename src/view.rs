@@ -9,6 +9,7 @@ use crate::config::alerting::{Alerting, Objective};
 use crate::config::{Check, Skipped};
 use crate::fact::Silence;
 use crate::judge::Standing;
+use crate::judge::calendar::Month;
 use crate::outcome::{Fault, Status};
 use crate::record::cells::Side;
 use crate::record::windows::{Counts, Total, Window};
@@ -54,6 +55,8 @@ pub struct ObjectiveView {
     pub standing: Option<Arc<Standing>>,
     /// Good and bad events since the process began.
     pub events: (u64, u64),
+    /// By calendar months, where the objective has a report; at most an hour old.
+    pub months: Arc<[Month]>,
 }
 
 impl View {

@@ -36,20 +36,20 @@ pub fn token_path(store: &Path) -> PathBuf {
     name.into()
 }
 
-/// The token that the definitions give; otherwise one made now and kept beside the store, readable by this user only.
-/// One that can't be kept serves all the same: nothing can be changed then from outside.
-pub fn token(agent: &Agent, store: Option<&Path>) -> Result<Token, String> {
-    if let Some(given) = &agent.token {
-        return Ok(Token::given(given.0.clone()));
-    }
-    let token = Token::new()?;
-    if let Some(store) = store {
+/// The token that the definitions give; otherwise one made now.
+pub fn token(agent: &Agent) -> Result<Token, String> {
+    agent.token.as_ref().map_or_else(Token::new, |given| Ok(Token::given(given.0.clone())))
+}
+
+/// Keeps a token that was made now beside the store, readable by this user only. Once this agent has the port and the
+/// store: another one that runs keeps its own. One that can't be kept serves all the same, and is known to nobody.
+pub fn keep_token(agent: &Agent, token: &Token, store: &Path) {
+    if agent.token.is_none() {
         let path = token_path(store);
-        if let Err(error) = keep(&path, &token) {
+        if let Err(error) = keep(&path, token) {
             tracing::warn!(file = %path.display(), %error, "can't keep the token for `atalaya ack` and `atalaya silence`");
         }
     }
-    Ok(token)
 }
 
 /// In a new file that then takes the place of the old one: nobody reads half a token, and no old mode stays.

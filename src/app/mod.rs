@@ -29,7 +29,7 @@ use crate::notify::{Delivery, courier};
 use crate::probe::net::Net;
 use crate::record::Run;
 use crate::schedule::Id;
-use crate::store::{Remembered, Store, StoreError};
+use crate::store::{Opened, Remembered};
 use crate::view::View;
 use cursors::Cursors;
 use files::Origin;
@@ -192,7 +192,7 @@ pub struct Start {
     /// Renders what the agent recorded of itself.
     pub own: PrometheusHandle,
     /// The file of the store, and what it gave when it was opened.
-    pub store: Option<(PathBuf, Result<(Store, Remembered), StoreError>)>,
+    pub store: Option<(PathBuf, Opened)>,
 }
 
 impl App {

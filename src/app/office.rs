@@ -7,7 +7,7 @@ use super::self_watch::Vitals;
 use crate::config::Alerting;
 use crate::notify::courier::{self, Courier, PartHealth};
 use crate::notify::outbox::{Health, Outbox};
-use crate::store::{Batch, Remembered, Store, StoreError};
+use crate::store::{Batch, Opened, Remembered};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub struct Office {
 impl Office {
     /// `store` is the file and what it gave when it was opened; without one everything is kept in memory only.
     pub fn open(
-        store: Option<(PathBuf, Result<(Store, Remembered), StoreError>)>,
+        store: Option<(PathBuf, Opened)>,
         alerting: &Arc<Alerting>,
         (events, vitals): (mpsc::WeakSender<Event>, Arc<Vitals>),
         grace: Duration,
@@ -51,7 +51,10 @@ impl Office {
                 let keeper = Keeper::new(path, Err(error), outlets);
                 (tokio::spawn(keeper.run(batches)), Remembered::default())
             }
-            None => (tokio::spawn(pass(batches, outlets)), Remembered::default()),
+            None => {
+                let agent = format!("{:032x}", fastrand::u128(..));
+                (tokio::spawn(pass(batches, outlets)), Remembered { agent, ..Remembered::default() })
+            }
         };
         let outbox = std::mem::take(&mut remembered.outbox);
         let outbox = Outbox::new(outbox, alerting.clone());
@@ -96,11 +99,18 @@ async fn bring(
     }
 }
 
-/// Without a store, messages go straight on.
+/// Without a store, messages go straight on: the new ones, since what comes again is what became of them.
 async fn pass(mut batches: mpsc::Receiver<Batch>, outlets: Outlets) {
     let mut known = std::collections::HashSet::new();
     while let Some(batch) = batches.recv().await {
-        let new: Vec<_> = batch.outbox.into_iter().filter(|row| known.insert(row.key.clone())).collect();
+        let mut new = Vec::new();
+        for row in batch.outbox {
+            if row.settled.is_some() {
+                known.remove(&row.key);
+            } else if known.insert(row.key.clone()) {
+                new.push(row);
+            }
+        }
         if !new.is_empty() && outlets.courier.send(new).await.is_err() {
             return;
         }

@@ -62,15 +62,18 @@ pub async fn run(definitions: Definitions, made: Made, beacon: Beacon, mut inbox
     pipeline.thinking.think(Fact { at: pipeline.started.wall, what: What::Started });
     loop {
         let nap = pipeline.thinking.nap();
-        tokio::select! {
+        let event = tokio::select! {
             event = inbox.recv() => match event {
-                Some(event) => {
-                    own::events_waiting(inbox.len());
-                    pipeline.apply(event);
-                }
+                Some(event) => Some(event),
                 None => break,
             },
-            () = tokio::time::sleep(nap) => {}
+            () = tokio::time::sleep(nap) => None,
+        };
+        // A clock that was set is known before anything that carries its time: else that would make things due.
+        pipeline.thinking.watch_clock(clock::now());
+        if let Some(event) = event {
+            own::events_waiting(inbox.len());
+            pipeline.apply(event);
         }
         let now = clock::now();
         if pipeline.thinking.turn(now) {
@@ -238,6 +241,7 @@ fn objective_view(promise: &Promise) -> ObjectiveView {
         objective: promise.objective.clone(),
         standing: promise.standing.clone(),
         events: promise.events,
+        months: promise.months.clone(),
     }
 }
 

@@ -157,10 +157,7 @@ impl Runner {
             return;
         };
         let check = entry.check.clone();
-        let counted = match check.counts {
-            true => Counted::UpTo(self.cursors.get(&check.name)),
-            false => Counted::Never,
-        };
+        let counted = if check.counts { self.cursors.of(&check.name) } else { Counted::Never };
         self.runs.spawn(one_run(due, check, counted, (turn, place), self.events.clone()));
     }
 

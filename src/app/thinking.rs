@@ -3,7 +3,7 @@
 
 use super::cursors::Cursors;
 use super::runner::Order;
-use crate::clock::Now;
+use crate::clock::{Now, Steady};
 use crate::config::Check;
 use crate::config::alerting::Alerting;
 use crate::fact::{Fact, Ran, What};
@@ -20,6 +20,8 @@ use tokio::sync::mpsc;
 
 /// The wall clock was set when it moves that much against the steady one between two turns of the loop.
 const CLOCK_STEP: Duration = Duration::from_secs(2);
+/// So long counting waits for a store that can't be opened; then it goes on without what it remembered.
+const STORE_AWAITED: Duration = Duration::from_mins(2);
 /// The journal is handed on when it is this long, and every minute.
 const JOURNAL_BYTES: usize = 256 * 1024;
 
@@ -38,6 +40,10 @@ pub struct Thinking {
     journal: String,
     journal_from: Option<Timestamp>,
     last: Now,
+    /// The steady minute that was last seen.
+    minute: u64,
+    /// Until then the store may still tell up to where was counted.
+    unheard_until: Option<Steady>,
     /// Alerts changed since somebody asked.
     changed: bool,
 }
@@ -59,6 +65,10 @@ impl Thinking {
         for (check, to) in mind.cursors() {
             cursors.set(check, to);
         }
+        let unheard_until = agent.is_empty().then(|| now.steady + STORE_AWAITED);
+        if unheard_until.is_none() {
+            cursors.open();
+        }
         Thinking {
             mind,
             alerting,
@@ -71,6 +81,8 @@ impl Thinking {
             journal: String::new(),
             journal_from: None,
             last: now,
+            minute: now.steady.as_secs() / 60,
+            unheard_until,
             changed: false,
         }
     }
@@ -113,18 +125,16 @@ impl Thinking {
 
     /// Time has passed. True where a new minute has begun.
     pub fn turn(&mut self, now: Now) -> bool {
-        let before = std::mem::replace(&mut self.last, now);
-        let steady = now.steady.saturating_sub(before.steady).as_millis();
-        let wall = now.wall.as_millisecond() - before.wall.as_millisecond();
-        let by_ms = wall - i64::try_from(steady).unwrap_or(i64::MAX);
-        if u128::from(by_ms.unsigned_abs()) > CLOCK_STEP.as_millis() {
-            tracing::warn!(by_ms, "the wall clock was set; what is measured in it moves along");
-            self.think(Fact { at: now.wall, what: What::ClockSet { by_ms } });
-        }
+        self.watch_clock(now);
         if self.mind.is_due(now.wall) {
             self.think(Fact { at: now.wall, what: What::Tick });
         }
-        let minute = now.steady.as_secs() / 60 != before.steady.as_secs() / 60;
+        if self.unheard_until.is_some_and(|until| now.steady >= until) {
+            self.unheard_until = None;
+            self.cursors.open();
+        }
+        let number = now.steady.as_secs() / 60;
+        let minute = number != std::mem::replace(&mut self.minute, number);
         if minute || self.journal.len() > JOURNAL_BYTES {
             self.close_journal();
         }
@@ -132,14 +142,34 @@ impl Thinking {
         minute
     }
 
+    /// The wall clock against the steady one: where it was set, everything that is measured in it moves along.
+    pub fn watch_clock(&mut self, now: Now) {
+        let before = std::mem::replace(&mut self.last, now);
+        let steady = now.steady.saturating_sub(before.steady).as_millis();
+        let wall = now.wall.as_millisecond() - before.wall.as_millisecond();
+        let by_ms = wall - i64::try_from(steady).unwrap_or(i64::MAX);
+        if u128::from(by_ms.unsigned_abs()) > CLOCK_STEP.as_millis() {
+            tracing::warn!(by_ms, "the wall clock was set; what is measured in it moves along");
+            self.think(Fact { at: now.wall, what: What::ClockSet { by_ms } });
+            self.share_cursors();
+        }
+    }
+
+    fn share_cursors(&self) {
+        for (check, to) in self.mind.cursors() {
+            self.cursors.set(check, to);
+        }
+    }
+
     /// The store could be opened only now: what was open before still is.
     pub fn found(&mut self, remembered: &mut Remembered, at: Timestamp) {
         for unreadable in self.mind.found(remembered) {
             tracing::error!(unreadable, "the store holds an alert that this version can't read");
         }
-        for (check, to) in self.mind.cursors() {
-            self.cursors.set(check, to);
-        }
+        self.agent = std::mem::take(&mut remembered.agent);
+        self.share_cursors();
+        self.unheard_until = None;
+        self.cursors.open();
         self.follow(at);
     }
 

@@ -4,7 +4,7 @@ use super::{Definitions, exit, fail, load_files, log, variables};
 use crate::app::{App, Sources, Start, home, own};
 use crate::config::{Files, Plan};
 use crate::probe::net::Net;
-use crate::store::Store;
+use crate::store::{Store, Trouble};
 use crate::web::token::{Token, guard};
 use crate::web::{self, Router, Server};
 use clap::Args;
@@ -48,7 +48,7 @@ pub async fn main(options: Options) -> u8 {
         Some(none) if none == Path::new("none") => None,
         given => Some(home::store_path(given, &plan.agent, &sources.origin.agent)),
     };
-    let token = match home::token(&plan.agent, store.as_deref()) {
+    let token = match home::token(&plan.agent) {
         Ok(token) => token,
         Err(error) => return fail(error),
     };
@@ -106,6 +106,13 @@ impl Watch {
         let store = match store {
             Some(path) => {
                 let opened = Store::open(&path).await;
+                match &opened {
+                    // Two agents with one memory would tell everything twice; and a file that is not ours is not to be touched.
+                    Err(error) if matches!(error.trouble, Trouble::InUse | Trouble::Foreign) => {
+                        return Err(format!("{error}\n  hint: name another file with --store"));
+                    }
+                    _ => home::keep_token(&plan.agent, &token, &path),
+                }
                 Some((path, opened))
             }
             None => None,

@@ -38,6 +38,12 @@ impl Report {
     }
 }
 
+/// Minutes that are kept for it: this month and the one before.
+pub const KEPT: u32 = 62 * 1440;
+
+/// One calendar month as (year, month), and what was in it.
+pub type Month = ((i16, i8), Report);
+
 /// The report of one calendar month; `None` where there is no such month. `slices` may hold more than the month.
 pub fn month(
     zone: &TimeZone,
@@ -52,7 +58,7 @@ pub fn month(
 }
 
 /// Every month that the slices lie in, the first one first.
-pub fn months(zone: &TimeZone, slices: &[Slice]) -> Vec<((i16, i8), Report)> {
+pub fn months(zone: &TimeZone, slices: &[Slice]) -> Vec<Month> {
     let civil = |slice: &Slice| {
         let at = Timestamp::from_second(i64::from(slice.minute) * 60).ok()?;
         let date = at.to_zoned(zone.clone()).date();

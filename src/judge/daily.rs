@@ -35,6 +35,11 @@ impl Daily {
         Some(Daily { columns, days: Days::new(days), booked, changed: BTreeSet::new(), note: None })
     }
 
+    /// See [`super::Tracker::nothing_later_than`].
+    pub fn nothing_later_than(&mut self, at: Timestamp) {
+        self.booked = self.booked.map(|booked| booked.min(at));
+    }
+
     pub fn ran(&mut self, ran: &Ran, excluded: bool) {
         for part in &ran.counted {
             if part.to <= part.from || self.booked.is_some_and(|booked| part.from < booked) {

@@ -1,5 +1,6 @@
 //! One objective, from its runs to how it stands: what the loop holds for each of them.
 
+use super::calendar::{self, Month};
 use super::count::{Intake, Minutes};
 use super::daily::Daily;
 use super::rule::burn::BurnRate;
@@ -85,7 +86,9 @@ impl Tracker {
         }
         lengths.sort_unstable();
         lengths.dedup();
-        let kept = if self.drought.is_some() { drought::LEARNS_FROM } else { 0 };
+        let learns = if self.drought.is_some() { drought::LEARNS_FROM } else { 0 };
+        let reports = if objective.report.is_some() { calendar::KEPT } else { 0 };
+        let kept = learns.max(reports);
         self.minutes.resize(&lengths, kept);
     }
 
@@ -99,6 +102,14 @@ impl Tracker {
         match &mut self.daily {
             Some(daily) => daily.ran(ran, excluded),
             None => self.intake.ran(at, ran, excluded, &mut self.minutes),
+        }
+    }
+
+    /// Nothing is counted beyond `at` any more: the clock was ahead.
+    pub fn nothing_later_than(&mut self, at: Timestamp) {
+        match &mut self.daily {
+            Some(daily) => daily.nothing_later_than(at),
+            None => self.intake.nothing_later_than(at),
         }
     }
 
@@ -127,6 +138,12 @@ impl Tracker {
             conditions.push(budget::gap(&scene, catches_up));
         }
         standing(at, &scene, conditions, self.intake.notes())
+    }
+
+    /// By calendar months, the oldest first; the first of them may be known in part only. None without a report.
+    pub fn months(&self) -> Vec<Month> {
+        let Some(zone) = &self.objective.report else { return Vec::new() };
+        calendar::months(zone, &self.minutes.slices())
     }
 
     /// Slices and days that changed since this was last asked: what the store writes.

@@ -176,6 +176,9 @@ pub struct CursorRow {
     pub to: Timestamp,
 }
 
+/// A store that was opened with what it remembers, or why it can't be.
+pub type Opened = Result<(Store, Remembered), StoreError>;
+
 /// What was written before this process began.
 #[derive(Debug, Default)]
 pub struct Remembered {

@@ -3,8 +3,10 @@
 use super::{Shared, stuck};
 use crate::alert::AlertView;
 use crate::app::{Command, Refused};
+use crate::config::alerting::Objective;
 use crate::export::window_word;
 use crate::fact::{Acknowledgement, Is, Matcher, Silence};
+use crate::judge::calendar::Month;
 use crate::plain;
 use crate::view::{ObjectiveView, View};
 use axum::extract::{Path, State};
@@ -76,7 +78,23 @@ fn objective(view: &ObjectiveView) -> Value {
             "value": baseline.value, "count": baseline.count, "usual": baseline.usual,
             "lower": baseline.lower, "upper": baseline.upper, "score": baseline.score,
         })),
+        "months": view.months.iter().map(|month| self::month(objective, month)).collect::<Vec<_>>(),
         "runbook": objective.runbook,
+    })
+}
+
+/// A calendar month of the report.
+fn month(objective: &Objective, ((year, month), report): &Month) -> Value {
+    json!({
+        "month": format!("{year:04}-{month:02}"),
+        "begins": report.begins.to_string(),
+        "ends": report.ends.to_string(),
+        "good": report.good,
+        "total": report.total,
+        "indicator": report.ratio(),
+        "minutesExpected": report.expected,
+        "minutesMeasured": report.measured,
+        "budgetSeconds": report.budget(objective.budget_ppm()).as_secs(),
     })
 }
 

@@ -54,7 +54,7 @@ fn what_thinks_does_no_input_and_reads_no_clock() {
         "record/",
         "judge/",
         "alert/",
-        "mind.rs",
+        "mind/",
         "export/",
         "schedule.rs",
         "view.rs",

@@ -20,10 +20,8 @@ const PAGE_MAX: Duration = Duration::from_mins(5);
 /// Whoever looks does so every second. After a gap like this the machine was suspended or the process stopped, and
 /// what all others left behind says nothing.
 const GAP: Duration = Duration::from_secs(5);
-/// Nobody ran this program before 2026: a clock that says so was never set.
-const CLOCK_FROM: i64 = 1_767_225_600;
-/// Nor will anybody after 2100.
-const CLOCK_TO: i64 = 4_102_444_800;
+/// Nobody ran this program before 2026, nor will anybody after 2100: a clock that says so was never set.
+const CLOCK: std::ops::Range<i64> = 1_767_225_600..4_102_444_800;
 
 /// What must be well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -231,7 +229,7 @@ fn late(age: Duration, most: Duration, what: &str) -> Option<String> {
 }
 
 fn look_at_clock(wall: Timestamp) -> Option<String> {
-    let sane = (CLOCK_FROM..CLOCK_TO).contains(&wall.as_second());
+    let sane = CLOCK.contains(&wall.as_second());
     (!sane).then(|| format!("the clock of this machine reads {}, which can't be", wall.strftime("%F %T UTC")))
 }
 
@@ -376,9 +374,9 @@ mod tests {
         let set = |second| Now { wall: Timestamp::from_second(second).expect("a time"), ..at(61) };
         let why = "the clock of this machine reads 1970-01-01 00:01:40 UTC, which can't be";
         check(&vitals, set(100), &[(Part::Clock, why)]);
-        check(&vitals, set(CLOCK_FROM), &[]);
+        check(&vitals, set(CLOCK.start), &[]);
         let why = "the clock of this machine reads 2100-01-01 00:00:00 UTC, which can't be";
-        check(&vitals, set(CLOCK_TO), &[(Part::Clock, why)]);
+        check(&vitals, set(CLOCK.end), &[(Part::Clock, why)]);
     }
 
     #[test]

@@ -74,6 +74,11 @@ impl Counted {
         last.max(due).min(now)
     }
 
+    /// See [`crate::judge::Tracker::nothing_later_than`].
+    pub fn nothing_later_than(&mut self, at: Timestamp) {
+        self.booked = self.booked.map(|booked| booked.min(at));
+    }
+
     /// Whether history is being made up for: far behind, and nearer with every run. What is missing until then is on
     /// its way, and nobody needs to be told.
     pub fn catches_up(&mut self, at: Timestamp) -> bool {

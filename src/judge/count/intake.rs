@@ -88,6 +88,13 @@ impl Intake {
         }
     }
 
+    /// See [`crate::judge::Tracker::nothing_later_than`].
+    pub fn nothing_later_than(&mut self, at: Timestamp) {
+        if let Intake::Counted(counted) = self {
+            counted.nothing_later_than(at);
+        }
+    }
+
     /// Whether what is missing is on its way.
     pub fn catches_up(&mut self, at: Timestamp) -> bool {
         match self {

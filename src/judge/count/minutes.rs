@@ -241,6 +241,14 @@ impl Minutes {
         self.history.last()
     }
 
+    /// All minutes that are kept, by time.
+    pub fn slices(&self) -> Vec<Slice> {
+        let mut stretches: Vec<_> = self.history.back_from(u32::MAX - 1).collect();
+        stretches.reverse();
+        let minutes = |(first, last, cell)| (first..=last).map(move |minute| slice(minute, cell));
+        stretches.into_iter().flat_map(minutes).collect()
+    }
+
     /// Minutes that changed since this was last asked.
     pub fn take_changed(&mut self) -> Vec<Slice> {
         let changed = std::mem::take(&mut self.changed);

@@ -114,7 +114,14 @@ impl Tallies {
             Some(bad) => bad,
             // Not all are known, and one is bad: that is enough.
             None if self.checks.iter().any(|tally| verdict(tally) == Some(true)) => true,
-            None => return,
+            None => {
+                // It was bad at first, and nobody can say so any more: neither good nor bad.
+                let was_bad = minutes.get(minute).is_some_and(|cell| cell.bad > 0);
+                if was_bad && self.found_bad != Some(minute) {
+                    minutes.set(minute, Cell { good: 0, bad: 0, excluded: self.excluded });
+                }
+                return;
+            }
         };
         let bad = bad || self.found_bad == Some(minute);
         let excluded = self.excluded

@@ -171,7 +171,7 @@ fn what_is_counted_is_booked_where_and_once() {
         standing.notes
     );
     let values = BTreeMap::from([("good".into(), 1.0)]);
-    let part = Counted { from: at(M + 10, 0), to: at(M + 11, 0), values };
+    let part = Counted { from: at(M + 10, 0), to: at(M + 11, 0), settled_s: 0, values };
     tracker.ran(at(M + 20, 0), &Ran { counted: vec![part], ..run(Status::Ok, 1) }, false);
     let notes = tracker.evaluate(at(M + 20, 0)).notes;
     assert_eq!(notes.last().map(String::as_str), Some("the query yields no column `bad`"));
@@ -227,4 +227,14 @@ fn another_window_recomputes_and_another_indicator_begins_anew() {
     tracker.replan(Arc::new(shorter));
     let standing = tracker.evaluate(at(M, 0));
     assert_eq!((standing.total, standing.state), (0, State::Unknown));
+}
+
+#[test]
+fn a_minute_that_began_badly_and_of_which_not_all_is_known_is_not_bad() {
+    use Status::{Failed, Ok};
+    let mut two = every("availability", 15);
+    two.indicator = Indicator::Availability { checks: vec!["check".into(), "rare".into()] };
+    two.every.insert("rare".into(), Duration::from_mins(5));
+    // One of four runs failed, the first one; of the other check nothing is known.
+    assert_eq!(play(two, &[(0, Failed), (15, Ok), (30, Ok), (45, Ok)], 2), ". ");
 }

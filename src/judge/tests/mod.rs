@@ -65,7 +65,7 @@ pub fn at(minute: u32, second: u32) -> Timestamp {
 /// A query counted so many between two moments.
 pub fn counted(from: Timestamp, to: Timestamp, good: f64, bad: f64) -> Ran {
     let values = BTreeMap::from([("good".into(), good), ("bad".into(), bad)]);
-    Ran { counted: vec![Counted { from, to, values }], ..run(Status::Ok, 0) }
+    Ran { counted: vec![Counted { from, to, settled_s: 0, values }], ..run(Status::Ok, 0) }
 }
 
 /// A run that took so many milliseconds.

@@ -247,6 +247,7 @@ fn baseline(day: u32, values: impl Fn(u32) -> (u64, f64)) -> Standing {
         let part = Counted {
             from: day_at(day - 1) + hours,
             to: day_at(day - 1) + hours + Duration::from_hours(1),
+            settled_s: 0,
             values,
         };
         // Told twice, counted once.

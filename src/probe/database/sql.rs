@@ -234,7 +234,7 @@ impl Question {
                 *sums.entry(name.clone()).or_default() += value;
             }
             all.notes = part.notes;
-            all.counted.push(fact::Counted { from, to, values });
+            all.counted.push(fact::Counted { from, to, settled_s: settle.as_secs(), values });
         }
         for (name, value) in sums {
             all.measure(name.to_string(), value);

@@ -3,36 +3,40 @@
 //! Whatever alerts are concluded from passes through [`Mind::apply`] as a [`Fact`], in order; the running agent and
 //! `atalaya replay` differ in where facts come from and in nothing else.
 
+mod promise;
+#[cfg(test)]
+mod tests;
+
+pub use promise::Promise;
+
 use crate::alert::{AlertView, Engine, Notice, Watched};
 use crate::config::Check;
-use crate::config::alerting::{Alerting, Indicator, Objective};
+use crate::config::alerting::{Alerting, Indicator};
 use crate::fact::{Acknowledgement, Fact, Ran, Silence, What};
-use crate::judge::{Standing, Tracker};
+use crate::judge::Tracker;
 use crate::store::{Batch, CursorRow, DayRow, Remembered, Slice, SliceRow};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Promises that are not made any more are kept, in case that they are made again: by a file that is edited, a variable
+/// that is set anew.
+const RETIRED_MAX: usize = 64;
+
+/// A day of some two hundred objectives.
+const UNHEARD_MAX: usize = 300_000;
+
 /// How often objectives are judged.
 pub const EVALUATE_EVERY: Duration = Duration::from_secs(15);
-
-/// One objective and what is known about it.
-pub struct Promise {
-    pub objective: Arc<Objective>,
-    pub standing: Option<Arc<Standing>>,
-    /// Good and bad events of minutes that are over, since the process began: counters never go down.
-    pub events: (u64, u64),
-    /// Minutes that are not over yet.
-    open: BTreeMap<u32, Slice>,
-    tracker: Tracker,
-    in_maintenance: bool,
-}
 
 /// Everything that alerts depend on.
 pub struct Mind {
     engine: Engine,
     promises: Vec<Promise>,
+    retired: BTreeMap<(Arc<str>, u64), Promise>,
+    /// What was measured before the store could be opened, as long as it can't.
+    unheard: Option<Vec<SliceRow>>,
     /// Which objectives are made from the runs of a check.
     by_check: HashMap<Arc<str>, Vec<usize>>,
     /// Checks whose measures an objective is made from.
@@ -42,6 +46,8 @@ pub struct Mind {
     moved: BTreeSet<Arc<str>>,
     evaluate_at: Timestamp,
     evaluated: Option<Timestamp>,
+    /// The hour in which reports by months were made.
+    reported: i64,
     /// The minute up to which slices were handed to the store.
     written: i64,
 }
@@ -71,15 +77,19 @@ impl Mind {
         let mut mind = Mind {
             engine,
             promises: Vec::new(),
+            retired: BTreeMap::new(),
+            unheard: remembered.agent.is_empty().then(Vec::new),
             by_check: HashMap::new(),
             measured: HashSet::new(),
             cursors: remembered.cursors.drain(..).map(|row| (row.check, row.to)).collect(),
             moved: BTreeSet::new(),
             evaluate_at: at,
             evaluated: None,
+            reported: 0,
             written: 0,
         };
         mind.promise(&alerting, remembered);
+        mind.nothing_later_than(at);
         (mind, unreadable)
     }
 
@@ -87,6 +97,19 @@ impl Mind {
     pub fn found(&mut self, remembered: &mut Remembered) -> Vec<String> {
         for row in remembered.cursors.drain(..) {
             self.cursors.entry(row.check).or_insert(row.to);
+        }
+        let own = self.unheard.take().unwrap_or_default();
+        for promise in &mut self.promises {
+            let is_own = |name: &Arc<str>, generation: u64| {
+                *name == promise.objective.name && generation == promise.objective.generation
+            };
+            let before = remembered.slices.iter().filter(|row| is_own(&row.objective, row.generation));
+            let since = own.iter().filter(|row| is_own(&row.objective, row.generation));
+            let slices: BTreeMap<u32, Slice> =
+                before.chain(since).map(|row| (row.slice.minute, row.slice)).collect();
+            let days = remembered.days.iter().filter(|row| is_own(&row.objective, row.generation));
+            let days: Vec<_> = days.map(|row| row.day).collect();
+            promise.tracker = Tracker::new(promise.objective.clone(), slices.into_values(), days);
         }
         self.engine.restore(&std::mem::take(&mut remembered.alerts), std::mem::take(&mut remembered.silences))
     }
@@ -112,28 +135,27 @@ impl Mind {
             days.entry((row.objective, row.generation)).or_default().push(row.day);
         }
         for objective in &alerting.objectives {
-            let promise = match before.remove(&objective.name) {
-                Some(mut promise) => {
-                    promise.tracker.replan(objective.clone());
-                    promise.objective = objective.clone();
-                    promise
+            let key = (objective.name.clone(), objective.generation);
+            let known = match before.remove(&objective.name) {
+                Some(other) if other.objective.generation != objective.generation => {
+                    self.retire(other);
+                    self.retired.remove(&key)
                 }
-                None => {
-                    let key = (objective.name.clone(), objective.generation);
-                    let (slices, days) =
-                        (slices.remove(&key).unwrap_or_default(), days.remove(&key).unwrap_or_default());
-                    let tracker = Tracker::new(objective.clone(), slices, days);
-                    Promise {
-                        objective: objective.clone(),
-                        standing: None,
-                        events: (0, 0),
-                        open: BTreeMap::new(),
-                        tracker,
-                        in_maintenance: false,
-                    }
-                }
+                known => known.or_else(|| self.retired.remove(&key)),
+            };
+            let promise = if let Some(mut promise) = known {
+                promise.tracker.replan(objective.clone());
+                promise.objective = objective.clone();
+                promise
+            } else {
+                let slices = slices.remove(&key).unwrap_or_default();
+                let days = days.remove(&key).unwrap_or_default();
+                Promise::new(objective.clone(), slices, days)
             };
             self.promises.push(promise);
+        }
+        for other in before.into_values() {
+            self.retire(other);
         }
         self.by_check.clear();
         self.measured.clear();
@@ -144,6 +166,13 @@ impl Mind {
                     self.measured.insert(check.clone());
                 }
             }
+        }
+    }
+
+    fn retire(&mut self, promise: Promise) {
+        let key = (promise.objective.name.clone(), promise.objective.generation);
+        if self.retired.len() < RETIRED_MAX {
+            self.retired.insert(key, promise);
         }
     }
 
@@ -176,31 +205,55 @@ impl Mind {
             What::ClockSet { by_ms } => {
                 let by = SignedDuration::from_millis(*by_ms);
                 self.evaluate_at = self.evaluate_at.saturating_add(by).unwrap_or(fact.at);
+                self.nothing_later_than(fact.at);
             }
             _ => {}
         }
         self.engine.apply(fact);
     }
 
-    fn ran(&mut self, at: Timestamp, ran: &Ran) {
-        let Some(promises) = self.by_check.get(&ran.check) else { return };
-        let new = self.cursors.get(&ran.check).map(|cursor| {
-            // Two runs may have counted the same part; it counts once.
-            ran.counted.iter().filter(|part| part.from >= *cursor).cloned().collect::<Vec<_>>()
-        });
-        let mut booked = ran.clone();
-        booked.counted = new.unwrap_or_else(|| ran.counted.clone());
-        for place in promises {
-            let promise = &mut self.promises[*place];
-            promise.tracker.ran(at, &booked, promise.in_maintenance);
+    /// The clock was ahead: what was counted up to a time that is yet to come is counted from now on again, since most of
+    /// it has not happened yet.
+    fn nothing_later_than(&mut self, at: Timestamp) {
+        let minute = Timestamp::from_second(at.as_second().div_euclid(60) * 60).unwrap_or(at);
+        for (check, cursor) in self.cursors.iter_mut().filter(|(_, cursor)| **cursor > at) {
+            *cursor = minute;
+            self.moved.insert(check.clone());
         }
-        if let Some(last) = booked.counted.last() {
+        for promise in &mut self.promises {
+            promise.tracker.nothing_later_than(minute);
+        }
+    }
+
+    fn ran(&mut self, at: Timestamp, ran: &Ran) {
+        let new = promise::new_parts(&ran.counted, self.cursors.get(&ran.check).copied());
+        if let Some(last) = new.last() {
             self.cursors.insert(ran.check.clone(), last.to);
             self.moved.insert(ran.check.clone());
+        }
+        let Some(promises) = self.by_check.get(&ran.check) else { return };
+        for place in promises {
+            let promise = &mut self.promises[*place];
+            if ran.counted.is_empty() {
+                promise.tracker.ran(at, ran, promise.in_maintenance);
+                continue;
+            }
+            let objective = &promise.objective;
+            for part in &new {
+                // What counts is when it happened, not when it was counted.
+                let happened =
+                    part.to.saturating_sub(SignedDuration::from_secs(part.settled_s)).unwrap_or(part.to);
+                let excluded = objective.excludes_maintenance
+                    && self.engine.in_maintenance(happened, &objective.name, &objective.section).is_some();
+                let one = Ran { counted: vec![part.clone()], ..ran.clone() };
+                promise.tracker.ran(at, &one, excluded);
+            }
         }
     }
 
     fn evaluate(&mut self, at: Timestamp) {
+        let hour = at.as_second().div_euclid(3600);
+        let report = hour != std::mem::replace(&mut self.reported, hour);
         for promise in &mut self.promises {
             let objective = &promise.objective;
             promise.in_maintenance = objective.excludes_maintenance
@@ -208,6 +261,9 @@ impl Mind {
             let standing = Arc::new(promise.tracker.evaluate(at));
             self.engine.judged(at, objective, &standing);
             promise.standing = Some(standing);
+            if report {
+                promise.months = promise.tracker.months().into();
+            }
         }
         self.evaluated = Some(at);
         let every = SignedDuration::try_from(EVALUATE_EVERY).unwrap_or(SignedDuration::ZERO);
@@ -241,7 +297,11 @@ impl Mind {
             let (name, generation) = (&promise.objective.name, promise.objective.generation);
             let slices =
                 slices.into_iter().map(|slice| SliceRow { objective: name.clone(), generation, slice });
+            let from = batch.slices.len();
             batch.slices.extend(slices);
+            if let Some(unheard) = self.unheard.as_mut().filter(|unheard| unheard.len() < UNHEARD_MAX) {
+                unheard.extend_from_slice(&batch.slices[from..]);
+            }
             let days = days.into_iter().map(|day| DayRow { objective: name.clone(), generation, day });
             batch.days.extend(days);
         }
@@ -278,19 +338,6 @@ impl Mind {
     pub fn acknowledges(&mut self, at: Timestamp, what: &Acknowledgement) -> Result<Vec<String>, String> {
         let keys = self.engine.acknowledge(at, what)?;
         Ok(keys.iter().map(ToString::to_string).collect())
-    }
-}
-
-impl Promise {
-    /// A minute may turn from good to bad while it lasts; it counts when it is over.
-    fn count(&mut self, now: i64, changed: &[Slice]) {
-        self.open.extend(changed.iter().map(|slice| (slice.minute, *slice)));
-        let over = u32::try_from(now).unwrap_or(u32::MAX);
-        let still_open = self.open.split_off(&over);
-        for slice in std::mem::replace(&mut self.open, still_open).into_values() {
-            self.events.0 += u64::from(slice.good);
-            self.events.1 += u64::from(slice.bad);
-        }
     }
 }
 
