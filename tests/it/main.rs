@@ -25,6 +25,7 @@ mod shipped;
 mod shop;
 mod slo_prometheus;
 mod square;
+mod steering;
 mod store;
 mod support;
 mod tcp;

@@ -41,7 +41,7 @@ fn the_token_lies_beside_the_store_and_whoever_has_none_is_told_where() {
     let token = std::fs::read_to_string(&file).expect("the token");
     assert_eq!(elsewhere(&[], Some(&format!("{token}\n"))).0, 0);
 
-    let again = Agent::start_in(agent.kill(), &[]);
+    let again = Agent::start_in(agent.kill_for_good(), &[]);
     assert_ne!(std::fs::read_to_string(&file).expect("the token"), token, "each start makes a new one");
     check(&again, &["ack", "site"], 0, "acknowledged");
 }
@@ -55,7 +55,7 @@ fn a_token_that_the_definitions_give_holds_over_restarts() {
     let agent = Agent::start_in(directory, &environment);
     agent.wait_for("the alert", |_| hook.count("firing", "check/site") == 1);
     check(&agent, &["ack", "site"], 78, "the agent wants its token");
-    let agent = Agent::start_in(agent.kill(), &environment);
+    let agent = Agent::start_in(agent.kill_for_good(), &environment);
     let mut command = agent.command_to_run();
     let output = command.args(["ack", "site"]).env("ATALAYA_TOKEN", &environment[0].1).output();
     assert_eq!(texts(&output.expect("the program")).0, 0);

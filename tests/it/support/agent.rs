@@ -7,7 +7,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::{Child, ExitStatus};
+use std::process::{Child, Command, ExitStatus, Output};
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_atalaya");
 
@@ -45,6 +45,11 @@ impl Agent {
             std::fs::create_dir_all(directory.join("alerts")).expect("a folder");
             std::fs::write(directory.join("alerts/all.toml"), alerts).expect("a file");
         }
+        Agent::start_in(directory, environment)
+    }
+
+    /// In a directory that is filled already, maybe by an agent before.
+    pub fn start_in(directory: PathBuf, environment: &[(&'static str, String)]) -> Agent {
         let environment = environment.to_vec();
         let mut agent = Agent { child: spawn(&directory, &environment), port: 0, directory, environment };
         agent.wait_until_it_listens();
@@ -139,6 +144,31 @@ impl Agent {
 
     pub fn signal(&self, signal: Signal) {
         kill(self.pid(), signal).expect("a running agent");
+    }
+
+    pub fn write_alerts(&self, text: &str) {
+        std::fs::write(self.directory.join("alerts/alerts.toml"), text).expect("a file");
+    }
+
+    /// A command of the same program in the agent's directory, which asks this agent.
+    pub fn command(&self, args: &[&str]) -> Output {
+        let mut command = self.command_to_run();
+        command.args(args).output().expect("the program")
+    }
+
+    /// As [`Agent::command`], to be changed before it runs.
+    pub fn command_to_run(&self) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.current_dir(&self.directory).env_remove("ATALAYA_TOKEN");
+        command.env("ATALAYA_AGENT", format!("http://127.0.0.1:{}", self.port));
+        command
+    }
+
+    /// SIGKILL: nothing is put in order. Where it ran.
+    pub fn kill_for_good(mut self) -> PathBuf {
+        self.child.kill().expect("a running agent");
+        self.child.wait().expect("a child");
+        self.directory.clone()
     }
 
     /// SIGTERM, and how it ended.
