@@ -15,7 +15,7 @@ const CHUNK_BYTES: usize = 256 << 10;
 /// No chunk is read beyond this, so that a damaged one can't fill the memory.
 const CHUNK_BYTES_MAX: u64 = 64 << 20;
 /// Deflated text of all chunks.
-const BYTES_MAX: i64 = 64 << 20;
+const BYTES_MAX: i64 = 48 << 20;
 /// Chunks that wait for being joined are joined after this many, however small they are.
 const LOOSE_MAX: usize = 512;
 

@@ -15,8 +15,8 @@
 //! | silences | 30 days past their end | a row each |
 //! | minutes of objectives | 90 days, exact | a row for two hours, then deflated, a row for each day |
 //! | days of baselines | 400 days | a row each |
-//! | durations of checks | minutes 26 hours, hours 35 days, days 400 days | HdrHistogram V2, merged upwards |
-//! | facts | 3 days, 64 MiB of deflated text at most | deflated, joined to chunks of some 256 KiB of text |
+//! | durations of checks | minutes 26 hours, hours 35 days, days 400 days | HdrHistogram V2, merged upwards; after 92 days with two digits |
+//! | facts | 3 days, 48 MiB of deflated text at most | deflated, joined to chunks of some 256 KiB of text |
 //!
 //! It is written with `synchronous=FULL`: a commit is on the disk before anyone is told, also when the machine loses
 //! power. That costs one flush of the log for each commit, 1 to 10 ms on a disk, and commits are few: what waits is

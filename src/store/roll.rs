@@ -90,7 +90,7 @@ pub(super) async fn roll(
         return Ok(false);
     }
     let mut tx = connection.begin_with(BEGIN).await?;
-    let gone = gone_before(&mut tx, level).await?;
+    let gone = number(&mut tx, level.gone).await?;
     for row in due {
         let (start, name) = (row.try_get(0)?, row.try_get(1)?);
         make(&mut tx, level, start, name, start < gone).await?;
@@ -114,19 +114,58 @@ pub(super) async fn forget_parts(
     if unrolled.bind(level.span).bind(border).fetch_optional(&mut *tx).await?.is_none() {
         let sql = format!("DELETE FROM {} WHERE start < ?", level.parts);
         sqlx::query(AssertSqlSafe(sql)).bind(border).execute(&mut *tx).await?;
-        sqlx::query("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)")
-            .bind(level.gone)
-            .bind(border.to_string())
-            .execute(&mut *tx)
-            .await?;
+        set_number(&mut tx, level.gone, border).await?;
     }
     tx.commit().await?;
     Ok(true)
 }
 
-async fn gone_before(tx: &mut SqliteConnection, level: &Level) -> Result<u32, sqlx::Error> {
-    let value = sqlx::query_scalar::<_, String>("SELECT value FROM meta WHERE key = ?").bind(level.gone);
-    Ok(value.fetch_optional(tx).await?.and_then(|value| value.parse().ok()).unwrap_or(0))
+/// Makes the oldest days that are past `kept` minutes coarse: nobody looks at them by the thousandth, and there are
+/// many of them. Whether there were some.
+pub(super) async fn coarsen(
+    connection: &mut SqliteConnection,
+    kept: u32,
+    now: u32,
+) -> Result<bool, sqlx::Error> {
+    let before = number(connection, COARSE).await?;
+    let next = sqlx::query_scalar("SELECT min(start) FROM histogram_day WHERE start >= ? AND start < ?");
+    let next: Option<u32> =
+        next.bind(before).bind(now.saturating_sub(kept)).fetch_one(&mut *connection).await?;
+    let Some(start) = next else { return Ok(false) };
+    let mut tx = connection.begin_with(BEGIN).await?;
+    let days = sqlx::query("SELECT name, good, bad FROM histogram_day WHERE start = ?");
+    for row in days.bind(start).fetch_all(&mut *tx).await? {
+        let mut cells = Cells::default();
+        let read = cells.add_v2(Side::Good, row.try_get(1)?).and(cells.add_v2(Side::Failed, row.try_get(2)?));
+        if read.is_err() {
+            continue;
+        }
+        let coarse = cells.coarse();
+        sqlx::query("UPDATE histogram_day SET good = ?, bad = ? WHERE start = ? AND name = ?")
+            .bind(coarse.to_v2(Side::Good))
+            .bind(coarse.to_v2(Side::Failed))
+            .bind(start)
+            .bind(row.try_get::<i64, _>(0)?)
+            .execute(&mut *tx)
+            .await?;
+    }
+    set_number(&mut tx, COARSE, start + DAYS.span).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// Where it is remembered up to which minute days are coarse.
+const COARSE: &str = "days coarse before";
+
+async fn set_number(tx: &mut SqliteConnection, key: &str, number: u32) -> Result<(), sqlx::Error> {
+    let set = sqlx::query("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)");
+    set.bind(key).bind(number.to_string()).execute(tx).await?;
+    Ok(())
+}
+
+async fn number(connection: &mut SqliteConnection, key: &str) -> Result<u32, sqlx::Error> {
+    let value = sqlx::query_scalar::<_, String>("SELECT value FROM meta WHERE key = ?").bind(key);
+    Ok(value.fetch_optional(connection).await?.and_then(|value| value.parse().ok()).unwrap_or(0))
 }
 
 async fn make(

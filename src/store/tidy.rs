@@ -16,6 +16,8 @@ pub(super) const BASELINE_DAYS: u32 = 400;
 pub(super) const MINUTE_HOURS: u32 = 26;
 pub(super) const HOUR_DAYS: u32 = 35;
 const DAY_DAYS: u32 = 400;
+/// More than the longest window of an objective; days before are kept with two digits.
+const EXACT_DAYS: u32 = 92;
 const FACTS: SignedDuration = SignedDuration::from_hours(3 * 24);
 const SETTLED: SignedDuration = SignedDuration::from_hours(30 * 24);
 const EPISODES: SignedDuration = SignedDuration::from_hours(400 * 24);
@@ -102,6 +104,7 @@ async fn step(writer: &mut Writer, now: Timestamp) -> Result<bool, sqlx::Error> 
         || pack_slices(connection, minute).await?
         || roll::forget_parts(connection, &roll::HOURS, minute).await?
         || roll::forget_parts(connection, &roll::DAYS, minute).await?
+        || roll::coarsen(connection, EXACT_DAYS * 1440, minute).await?
         || facts::join(connection).await?
         || facts::forget(connection, now - FACTS).await?
         || forget(connection, now, minute).await?

@@ -151,8 +151,10 @@ impl Keeper {
         if unwritten > 0 || self.job.is_some() {
             tracing::error!(rows = unwritten, "the agent ends and the store could not take everything");
         }
-        if let Some(store) = self.store.or(self.broken) {
-            store.close().await;
+        if let Some(store) = self.store.or(self.broken)
+            && tokio::time::timeout(GRACE, store.close()).await.is_err()
+        {
+            tracing::error!("the store does not answer and is left as it is");
         }
     }
 

@@ -73,7 +73,7 @@ CREATE TABLE slice_day (
     generation INTEGER NOT NULL,
     minutes BLOB NOT NULL,
     PRIMARY KEY (day, name, generation)
-) WITHOUT ROWID;
+);
 
 CREATE TABLE baseline_day (
     day INTEGER NOT NULL,
@@ -85,7 +85,8 @@ CREATE TABLE baseline_day (
     PRIMARY KEY (day, name, generation)
 ) WITHOUT ROWID;
 
--- Time first: what is new is appended, what is old lies together and goes together.
+-- Time first: what is new is appended, what is old lies together and goes together. Rows that may be longer than a
+-- kilobyte are in tables with a row id: the others would give each of them a page of its own.
 CREATE TABLE histogram_minute (
     start INTEGER NOT NULL,
     name INTEGER NOT NULL,
@@ -110,7 +111,7 @@ CREATE TABLE histogram_hour (
     good BLOB NOT NULL,
     bad BLOB NOT NULL,
     PRIMARY KEY (start, name)
-) WITHOUT ROWID;
+);
 
 CREATE TABLE histogram_day (
     start INTEGER NOT NULL,
@@ -123,7 +124,7 @@ CREATE TABLE histogram_day (
     good BLOB NOT NULL,
     bad BLOB NOT NULL,
     PRIMARY KEY (start, name)
-) WITHOUT ROWID;
+);
 
 -- Hours (span 60) and days (span 1440) whose parts are newer than they.
 CREATE TABLE unrolled (

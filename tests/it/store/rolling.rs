@@ -120,6 +120,28 @@ async fn a_minute_that_comes_late_is_added_to_its_hour_and_day_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn days_that_are_long_past_are_kept_with_two_digits_and_counts_stay_exact() {
+    let path = file("coarse");
+    let (store, _) = Store::open(&path).await.expect("a new store");
+    let begun = floor(-100 * DAY, DAY);
+    write_runs(&store, 2, begun..begun + 300).await;
+    write_runs(&store, 2, begun + 20 * DAY..begun + 20 * DAY + 300).await;
+    store.tidy(at(0)).await.expect("tidied");
+    let mut reader = Reader::open(&path).await.expect("a reader");
+    let mut past = async |from: i64| {
+        reader.past("check-1", minute_at(from), minute_at(from + DAY)).await.expect("the past")
+    };
+    let (counts, cells) = expected(1, begun..begun + 300);
+    let old = past(begun).await;
+    assert_eq!((old.counts, &old.cells), (counts, &cells.coarse()));
+    assert_ne!(old.cells, cells);
+    let (counts, cells) = expected(1, begun + 20 * DAY..begun + 20 * DAY + 300);
+    let newer = past(begun + 20 * DAY).await;
+    assert_eq!((newer.counts, newer.cells), (counts, cells));
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn minutes_of_objectives_are_exact_for_ninety_days_also_when_they_change_late() {
     let path = file("slices");
     let (store, _) = Store::open(&path).await.expect("a new store");
@@ -279,7 +301,7 @@ async fn the_file_stops_growing() {
     let mut sizes = Vec::new();
     for day in 0..48 {
         let mut batch = Batch::default();
-        for minute_of_day in (0..DAY).step_by(10) {
+        for minute_of_day in (0..DAY).step_by(20) {
             let after = day * DAY + minute_of_day;
             batch.histograms.push(histogram("site", minute(after), &runs(1, after)));
             batch.slices.push(slice("payments", minute(after), 3, 0));
