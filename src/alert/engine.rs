@@ -222,9 +222,9 @@ impl Engine {
 
     /// The maintenance that holds for a check or an objective.
     pub fn in_maintenance(&self, at: Timestamp, name: &str, section: &str) -> Option<&Maintenance> {
-        let about = |m: &&Maintenance| maintenance::is_about(m, name, section);
-        let mut holding = self.alerting.maintenance.iter().filter(about);
-        holding.find(|m| maintenance::until(m, at).is_some())
+        let about = |m: &Maintenance| maintenance::is_about(m, name, section);
+        let mut all = self.alerting.maintenance.iter().enumerate();
+        all.find(|(place, m)| about(m) && self.windows.is_open(*place, m, at)).map(|(_, m)| m)
     }
 
     /// Moves on to this moment: what was due until then happens.

@@ -243,8 +243,17 @@ impl<'a> Reader<'a> {
         }
         let begins = match (&raw.cron, &raw.at) {
             (Some(cron), None) => {
-                croner::Cron::from_str(cron).map(|cron| Begins::Cron(Box::new(cron))).map_err(|error| {
+                let parsed = croner::Cron::from_str(cron).map_err(|error| {
                     at.fault("cron", format!("`cron`: `{cron}` is no cron expression: {error}"))
+                });
+                parsed.and_then(|parsed| match crate::alert::ever_occurs(&parsed) {
+                    true => Ok(Begins::Cron(Box::new(parsed))),
+                    false => Err(Fault {
+                        hint: Some(
+                            "the fields are minute, hour, day of the month, month, weekday".to_owned(),
+                        ),
+                        ..at.fault("cron", format!("`cron`: `{cron}` names a day that no year has"))
+                    }),
                 })
             }
             (None, Some(when)) => when

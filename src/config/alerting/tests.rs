@@ -137,6 +137,18 @@ fn maintenance_has_one_beginning() {
 }
 
 #[test]
+fn a_maintenance_that_never_begins_is_refused() {
+    let with = |cron: &str| format!("[[maintenance]]\nname = 'night'\nlasts = '1h'\ncron = '{cron}'");
+    check(
+        &with("0 3 30 2 *"),
+        &[
+            "a.toml:4:8: `cron`: `0 3 30 2 *` names a day that no year has\n  hint: the fields are minute, hour, day of the month, month, weekday",
+        ],
+    );
+    assert!(plan(&with("0 3 29 2 *")).is_ok());
+}
+
+#[test]
 fn other_tables_are_refused_with_what_is_allowed() {
     check(
         "[[slos]]\n",
