@@ -160,7 +160,7 @@ pub struct ChannelTable {
     pub to: Channel,
     /// How long one try may take in all. Default: 20 seconds.
     pub timeout: Option<Period>,
-    /// The most messages in an hour; a third is kept for pages, and what is too much becomes one digest. Default: by kind.
+    /// The most messages in an hour, a sixth of them (at least five) at once. Of what may go at once 30 % is kept for pages, and what is too much becomes one digest. Default: by kind.
     pub hourly_max: Option<std::num::NonZeroU32>,
 }
 
@@ -241,7 +241,7 @@ pub struct SeverityTable {
     pub wait: Option<Period>,
     /// How long the condition of an objective must be gone before its alert is over. Default: 5 minutes for pages, 30 for others.
     pub keep_firing_for: Option<Period>,
-    /// When to remind, each after the one before; the last goes on, ten in all. Default: 1 h, 2 h, 4 h for pages, a day for tickets, never for the rest.
+    /// When to remind, each after the one before; the last goes on, and after ten reminders there is one a day at most. Default: 1 h, 2 h, 4 h for pages, a day for tickets, never for the rest.
     pub remind: Option<Vec<Period>>,
 }
 
