@@ -3,7 +3,7 @@
 use super::engine::Engine;
 use super::hold::Why;
 use super::life::{ACK_LASTS, Ack, Alert, ToTell};
-use super::tell::LEVELS_FROM;
+use super::tell::{FLAPS_FROM, LEVELS_FROM};
 use super::words::{self, Subject};
 use super::{Key, Kind, Severity, Snapshot, Verdict, after};
 use crate::config::alerting::Objective;
@@ -140,7 +140,7 @@ impl Engine {
     fn tell_all(&mut self, key: &Key, kind: Kind) {
         let at = self.at;
         let Some(alert) = self.alerts.get_mut(key).filter(|alert| alert.is_open()) else { return };
-        let number = alert.now.flaps + 1;
+        let number = FLAPS_FROM.saturating_add(alert.now.flaps);
         for contact in alert.lines.keys().cloned().collect::<Vec<_>>() {
             alert.tell(&contact, kind, at, number);
         }

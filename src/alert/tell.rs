@@ -17,6 +17,8 @@ use std::time::Duration;
 const ALERTS_MAX: usize = 20;
 /// Numbers of escalations to another contact begin here, those of a risen severity below.
 pub(super) const LEVELS_FROM: u32 = 100;
+/// Numbers of reminders that it no longer flaps begin here, those of reminders by time below.
+pub(super) const FLAPS_FROM: u32 = 1_000_000;
 
 impl Engine {
     /// Looks at an alert anew: what keeps it from being told, with what it waits, what is due and what will be.

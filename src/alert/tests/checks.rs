@@ -291,6 +291,22 @@ fn what_keeps_changing_is_told_as_such_and_then_as_it_is() {
 }
 
 #[test]
+fn a_reminder_that_it_flaps_no_more_has_the_id_of_no_other_reminder() {
+    let flap = |at| format!("{at}-{}/5 site failed\n{}-{}/5 site ok", at + 10, at + 15, at + 20);
+    let flaps = (0..12).map(|n| flap(n * 25)).collect::<Vec<_>>().join("\n");
+    let mut world = World::new(vec![watched("site", 365 * 86_400, &[])], alerting());
+    world.run(&flaps).run("300-500/5 site failed");
+    world.wait_until(moment(20.0 * 86_400.0));
+    let flaps = world.view("check/site").now.flaps as usize;
+    let reminders =
+        world.notices.iter().filter(|notice| notice.kind == Kind::Reminder && notice.contact == "ops");
+    let ids: Vec<&str> = reminders.map(|notice| notice.id.as_str()).collect();
+    assert!(flaps > 3 && ids.len() > flaps + 1, "{flaps} {ids:?}");
+    let distinct: std::collections::BTreeSet<&str> = ids.iter().copied().collect();
+    assert_eq!(distinct.len(), ids.len(), "{ids:?}");
+}
+
+#[test]
 fn what_is_not_measured_is_a_ticket_of_its_own() {
     let mut world = World::of(&["site"]);
     world.run("0-20/5 site failed\n25-200/5 site unknown no file descriptor left");
