@@ -163,8 +163,23 @@ fn dedup_key(episode: &str) -> String {
     })
 }
 
+/// What wakes people. Alerts that only their number tells of have no incident: the gravest, which is the first, says
+/// how many there are.
+fn summary(parcel: &Parcel, alert: &Snapshot) -> String {
+    let notice = &parcel.notice;
+    let is_first = notice.alerts.first().is_some_and(|first| first.episode == alert.episode);
+    let more = match notice.more {
+        0 => String::new(),
+        _ if !is_first => String::new(),
+        1 => " (and 1 more alert that has no incident)".to_owned(),
+        more => format!(" (and {more} more alerts that have no incident)"),
+    };
+    let room = SUMMARY_CHARS_MAX - more.len();
+    plain::line(&format!("{}: {}", alert.title, alert.summary), room) + &more
+}
+
 fn payload(parcel: &Parcel, alert: &Snapshot) -> Value {
-    let summary = plain::line(&format!("{}: {}", alert.title, alert.summary), SUMMARY_CHARS_MAX);
+    let summary = summary(parcel, alert);
     let host = parcel.url.as_deref().and_then(|url| Some(url::Url::parse(url).ok()?.host_str()?.to_owned()));
     json!({
         "summary": summary,
@@ -212,6 +227,27 @@ mod tests {
         let (one, other) = (format!("{}1", "x".repeat(255)), format!("{}2", "x".repeat(255)));
         assert_eq!(dedup_key(&one).len(), 64);
         assert_ne!(dedup_key(&one), dedup_key(&other));
+    }
+
+    #[test]
+    fn a_storm_says_how_many_alerts_it_does_not_name() {
+        let mut parcel = crate::notify::trial::parcel("pager", None, jiff::Timestamp::UNIX_EPOCH);
+        let mut notice = (*parcel.notice).clone();
+        let mut first = notice.alerts[0].clone();
+        (first.title, first.summary) = ("Site".to_owned(), "refused ".repeat(300));
+        let second = Snapshot { episode: "other".to_owned(), summary: "refused".to_owned(), ..first.clone() };
+        notice.alerts = vec![first, second];
+        notice.more = 30;
+        parcel.notice = notice.into();
+        let summary = |at: usize| {
+            let alert = &parcel.notice.alerts[at];
+            payload(&parcel, alert)["summary"].as_str().expect("a text").to_owned()
+        };
+        let first = summary(0);
+        assert!(first.starts_with("Site: refused refused"), "{first}");
+        assert!(first.ends_with(" (and 30 more alerts that have no incident)"), "{first}");
+        assert!(first.chars().count() <= SUMMARY_CHARS_MAX);
+        assert_eq!(summary(1), "Site: refused", "it is said once");
     }
 
     #[test]
