@@ -6,9 +6,10 @@ use super::outbox::{Dispatch, Event, Health, Outbox};
 use super::{Delivery, trial};
 use crate::alert::Severity;
 use crate::app::own;
-use crate::clock;
+use crate::clock::{self, Now};
 use crate::config::alerting::{Alerting, ChannelPlan};
 use crate::store::{Batch, OutboxRow};
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,9 @@ use tokio::task::{Id, JoinError, JoinSet};
 
 /// The wall clock may be set while nothing happens: it is looked at this often.
 const SLEEP_MAX: Duration = Duration::from_secs(10);
+
+/// The wall clock was set when it moves that much against the steady one between two looks at it.
+const CLOCK_STEP: Duration = Duration::from_secs(2);
 
 /// Between two looks at what is ready, so that no arithmetic of time can keep a core busy.
 const SLEEP_MIN: Duration = Duration::from_millis(5);
@@ -60,6 +64,8 @@ pub struct Courier {
     keeper: mpsc::Sender<Batch>,
     told: mpsc::Sender<PartHealth>,
     health: watch::Sender<Health>,
+    /// When the clocks were looked at last.
+    last: Now,
     /// How long tries may still take when the agent stops.
     grace: Duration,
     under_way: JoinSet<Ended>,
@@ -86,6 +92,7 @@ impl Courier {
             alerting,
             keeper,
             told,
+            last: clock::now(),
             grace,
             under_way: JoinSet::new(),
             keys: HashMap::new(),
@@ -107,7 +114,8 @@ impl Courier {
         }
         let (keeper, told) = (self.keeper.clone(), self.told.clone());
         loop {
-            for dispatch in self.outbox.take_ready(clock::wall()) {
+            let now = self.look_at_clock();
+            for dispatch in self.outbox.take_ready(now) {
                 self.attempt(dispatch);
             }
             self.account();
@@ -132,6 +140,18 @@ impl Courier {
         self.stop().await;
     }
 
+    /// The wall time; where it was set since the last look, the outbox learns by how much first.
+    fn look_at_clock(&mut self) -> Timestamp {
+        let now = clock::now();
+        let before = std::mem::replace(&mut self.last, now);
+        let passed = SignedDuration::try_from(now.steady.saturating_sub(before.steady));
+        let by = now.wall.duration_since(before.wall).saturating_sub(passed.unwrap_or(SignedDuration::MAX));
+        if by.unsigned_abs() > CLOCK_STEP {
+            self.outbox.clock_set(by);
+        }
+        now.wall
+    }
+
     fn sleep(&self) -> Duration {
         let now = clock::wall();
         let due = self.outbox.next_due().map(|due| due.max(now).duration_since(now));
@@ -141,7 +161,10 @@ impl Courier {
 
     fn obey(&mut self, order: Order) {
         match order {
-            Order::Rows(rows) => self.outbox.add(clock::wall(), rows),
+            Order::Rows(rows) => {
+                let now = self.look_at_clock();
+                self.outbox.add(now, rows);
+            }
             Order::Replan(alerting) => self.replan(alerting),
             Order::Test { channel, reply } => self.test(&channel, reply),
         }
@@ -215,7 +238,8 @@ impl Courier {
                 {
                     tracing::warn!(channel = &*channel, ?took, why, "a message was not delivered");
                 }
-                self.outbox.done(clock::wall(), &key, delivery);
+                let now = self.look_at_clock();
+                self.outbox.done(now, &key, delivery);
             }
             Ok((_, Ended::Tested { reply, delivery })) => {
                 self.trials = self.trials.saturating_sub(1);
@@ -225,7 +249,8 @@ impl Courier {
             Err(error) => match self.keys.remove(&error.id()) {
                 Some(key) => {
                     let why = "the channel failed in itself; this is a bug".to_owned();
-                    self.outbox.done(clock::wall(), &key, Delivery::Retry { after: None, why });
+                    let now = self.look_at_clock();
+                    self.outbox.done(now, &key, Delivery::Retry { after: None, why });
                 }
                 None => self.trials = self.trials.saturating_sub(1),
             },

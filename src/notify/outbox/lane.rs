@@ -4,9 +4,9 @@
 
 use super::ledger::Id;
 use super::pace::Bucket;
-use super::row::{earlier, later};
+use super::row::{earlier, later, moved};
 use crate::config::alerting::ChannelPlan;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -167,6 +167,11 @@ impl Lane {
         for spot in std::mem::take(&mut self.waiting).into_values() {
             self.ready(spot);
         }
+    }
+
+    pub(super) fn clock_set(&mut self, by: SignedDuration) {
+        self.hold = moved(self.hold, by);
+        self.bucket.clock_set(by);
     }
 
     pub(super) fn set_back(&mut self, by: Duration) {

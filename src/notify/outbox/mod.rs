@@ -31,10 +31,10 @@ use super::{Delivery, Parcel};
 use crate::alert::Severity;
 use crate::config::alerting::{Alerting, ChannelPlan};
 use crate::store::{OutboxRow, RowState};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lane::Lane;
 use ledger::{Id, Ledger};
-use row::{between, earlier, later};
+use row::{between, earlier, later, moved};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,7 +120,12 @@ impl Outbox {
     /// New messages, which are written already. One whose key is known is not new.
     pub fn add(&mut self, now: Timestamp, rows: Vec<OutboxRow>) {
         self.turn(now);
-        for row in rows {
+        for mut row in rows {
+            if row.expires <= now {
+                // It was written when the clock said something else: nobody promises what is of no use.
+                let useful = between(row.created, row.expires);
+                (row.created, row.not_before, row.expires) = (now, now, later(now, useful));
+            }
             self.admit(row, now);
         }
         self.calm(now);
@@ -253,6 +258,36 @@ impl Outbox {
         self.lanes.values().filter_map(Lane::due).chain(alarm).min()
     }
 
+    /// The wall clock was set by so much while no time passed, forward or back: every moment moves along, so that
+    /// nothing expires, or waits, because of it. Whoever has a clock that is never set calls this before anything
+    /// else is said about the new time.
+    pub fn clock_set(&mut self, by: SignedDuration) {
+        // Until the first moment nothing was compared with the clock.
+        let Some(last) = self.last else { return };
+        let now = moved(last, by);
+        self.last = Some(now);
+        self.lanes.values_mut().for_each(|lane| lane.clock_set(by));
+        for id in self.ledger.ids() {
+            self.unplace(id);
+            self.leave(id);
+            let Some(entry) = self.ledger.get_mut(id) else { continue };
+            let row = &mut entry.row;
+            for at in [&mut row.created, &mut row.not_before, &mut row.expires] {
+                *at = moved(*at, by);
+            }
+            for at in [&mut row.settled, &mut entry.tryable].into_iter().flatten() {
+                *at = moved(*at, by);
+            }
+            if entry.is_pending() {
+                self.dirty.insert(id);
+                self.enter(id);
+            }
+        }
+        for id in self.ledger.ids() {
+            self.place(id, now);
+        }
+    }
+
     /// Whatever is due by now, and a look at the clock.
     fn turn(&mut self, now: Timestamp) {
         match self.last.replace(now) {
@@ -279,7 +314,12 @@ impl Outbox {
             if entry.row.state == RowState::Delivered {
                 sent.extend(entry.row.settled.map(|at| (at, entry.row.channel.clone())));
             } else if entry.is_pending() {
-                entry.row.created = entry.row.created.min(now);
+                // A clock that was behind when this began is set later, and what is useful for a day still is.
+                let ahead = between(now, entry.row.created);
+                let row = &mut entry.row;
+                for at in [&mut row.created, &mut row.not_before, &mut row.expires] {
+                    *at = earlier(*at, ahead);
+                }
                 entry.row.not_before = entry.row.not_before.min(later(now, WAIT_MAX));
                 self.enter(id);
                 if !self.lanes.contains_key(&self.channel(id)) {
@@ -300,7 +340,7 @@ impl Outbox {
         self.calm(now);
     }
 
-    /// The wall clock was set back: what was to come in a minute still comes in a minute.
+    /// The wall clock was set back and nobody said so: what was to come in a minute still comes in a minute.
     fn set_back(&mut self, by: Duration, now: Timestamp) {
         self.lanes.values_mut().for_each(|lane| lane.set_back(by));
         for id in self.ledger.ids() {

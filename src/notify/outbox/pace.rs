@@ -1,8 +1,8 @@
 //! How fast: when a failed try is repeated, and how many messages a channel takes.
 
-use super::row::{between, earlier, later};
+use super::row::{between, earlier, later, moved};
 use crate::alert::Severity;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
@@ -97,6 +97,10 @@ impl Bucket {
 
     pub(super) fn set_back(&mut self, by: Duration) {
         self.at = earlier(self.at, by);
+    }
+
+    pub(super) fn clock_set(&mut self, by: SignedDuration) {
+        self.at = moved(self.at, by);
     }
 
     /// A message that was sent before this process began.

@@ -3,7 +3,7 @@
 use crate::alert::{Kind, Notice, Severity};
 use crate::config::alerting::Alerting;
 use crate::store::{OutboxRow, RowState};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -108,6 +108,11 @@ pub(super) fn later(at: Timestamp, by: Duration) -> Timestamp {
 
 pub(super) fn earlier(at: Timestamp, by: Duration) -> Timestamp {
     at.checked_sub(by).unwrap_or(Timestamp::MIN)
+}
+
+/// The same moment on a clock that was set by that.
+pub(super) fn moved(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_add(by).unwrap_or(if by.is_negative() { Timestamp::MIN } else { Timestamp::MAX })
 }
 
 /// Zero where `from` is later.

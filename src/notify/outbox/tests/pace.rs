@@ -7,6 +7,7 @@ use crate::alert::Kind;
 use crate::clock;
 use crate::notify::Delivery;
 use crate::store::RowState;
+use jiff::SignedDuration;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,6 +104,70 @@ fn a_dead_channel_is_not_stormed_and_tells_all_when_it_lives() {
     let burst =
         world.seen.iter().filter(|seen| row::between(first, seen.at) < Duration::from_mins(2)).count();
     assert_eq!(burst, 100, "what waited because of the channel waits no more");
+}
+
+/// The wall clock is set, and the courier says so.
+fn set_clock(world: &mut World, by: SignedDuration) {
+    world.outbox.clock_set(by);
+    world.now = row::moved(world.now, by);
+    world.write();
+}
+
+#[test]
+fn a_clock_that_jumps_a_year_ahead_expires_nothing() {
+    let mut world = alone();
+    world.is("mail", Mood::Failing);
+    world.tell(firing("a"));
+    world.tell(ticket(Kind::Reminder, &["b"]));
+    world.pass(30);
+    set_clock(&mut world, SignedDuration::from_hours(365 * 24));
+    // A row that was written just before, and comes only now.
+    let old = row::moved(world.now, SignedDuration::from_hours(-365 * 24));
+    let late = crate::alert::Notice { at: old, ..firing("late") };
+    world.outbox.add(world.now, rows(late, &world.alerting, AGENT));
+    world.is("mail", Mood::Well);
+    world.pass(200);
+    let mut told = world.told();
+    told.sort();
+    assert_eq!(told, ["mail firing a", "mail firing late", "mail reminder b"]);
+    assert_eq!(world.stored(RowState::Expired), 0);
+    assert!(world.outbox.next_due().is_none_or(|due| due > world.now), "and nothing is due at once");
+}
+
+#[test]
+fn what_waits_and_expires_does_so_by_the_time_that_passes() {
+    for hours in [-1000, -1, 1, 1000] {
+        let mut world = alone();
+        world.is("mail", Mood::Failing);
+        world.tell(ticket(Kind::Reminder, &["a"]));
+        world.pass(1000);
+        let tries = world.tries.len();
+        set_clock(&mut world, SignedDuration::from_hours(hours));
+        world.pass(1);
+        assert_eq!(world.tries.len(), tries, "{hours}: no try is due by it");
+        world.pass(2500);
+        assert_eq!(world.stored(RowState::Expired), 0, "{hours}");
+        world.pass(200);
+        assert_eq!(world.stored(RowState::Expired), 1, "{hours}: an hour after it was told");
+    }
+}
+
+#[test]
+fn a_clock_that_was_behind_at_the_start_expires_nothing_when_it_is_set() {
+    let mut world = alone();
+    world.is("mail", Mood::Failing);
+    world.tell(firing("a"));
+    world.pass(10);
+    world.crash();
+    let behind = SignedDuration::from_hours(-20 * 365 * 24);
+    world.now = row::moved(world.now, behind);
+    world.pass(10);
+    set_clock(&mut world, -behind);
+    world.is("mail", Mood::Well);
+    world.pass(100);
+    world.expect(&["mail firing a"]);
+    let row = world.written.values().next().expect("a row");
+    assert!(row::between(row.created, row.expires) <= Duration::from_hours(23), "{row:?}");
 }
 
 #[test]
