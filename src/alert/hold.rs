@@ -172,8 +172,11 @@ impl Engine {
 
     /// Somebody knows of this alert, or will soon.
     fn tells(&self, key: &Key) -> bool {
-        let alert = self.alerts.get(key).filter(|alert| alert.is_open() && !alert.lines.is_empty());
-        alert.is_some_and(|alert| is_told(alert) || self.muted(key, alert).is_none())
+        let alert = self.alerts.get(key).filter(|alert| alert.is_open());
+        alert.is_some_and(|alert| {
+            let reachable = || alert.lines.keys().any(|contact| self.is_reachable(contact));
+            is_told(alert) || reachable() && self.muted(key, alert).is_none()
+        })
     }
 }
 

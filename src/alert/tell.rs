@@ -24,6 +24,7 @@ impl Engine {
     /// Looks at an alert anew: what keeps it from being told, with what it waits, what is due and what will be.
     pub(super) fn examine(&mut self, key: &Key) {
         let was_held = self.unplace(key);
+        self.forget_unreachable(key);
         let Some(alert) = self.alerts.get(key) else { return };
         if !alert.is_open() && !alert.has_to_tell() {
             self.alerts.remove(key);
@@ -45,6 +46,24 @@ impl Engine {
             self.timers.insert((due, key.clone()));
         }
         self.places.insert(key.clone(), place);
+    }
+
+    /// Whoever has no channel that works is told when there is one, but not of what is over by then: nothing waits
+    /// for a channel longer than its alert lasts.
+    fn forget_unreachable(&mut self, key: &Key) {
+        let contacts = &self.alerting.contacts;
+        let Some(alert) = self.alerts.get_mut(key).filter(|alert| !alert.is_open()) else { return };
+        for (name, line) in &mut alert.lines {
+            let unreachable = contacts.get(name).is_some_and(|contact| contact.channels.is_empty());
+            if unreachable && line.to_tell.take().is_some() {
+                self.dirty.insert(key.0.clone());
+            }
+        }
+    }
+
+    /// Whether there is any way to the contact now.
+    pub(super) fn is_reachable(&self, contact: &str) -> bool {
+        self.alerting.contacts.get(contact).is_some_and(|contact| !contact.channels.is_empty())
     }
 
     /// Gives what kept it from being told.
@@ -153,7 +172,7 @@ impl Engine {
         let Some(alert) = self.alerts.get(key) else { return };
         let mut joins = Vec::new();
         for (contact, line) in &alert.lines {
-            if let Some(to_tell) = line.to_tell.filter(|_| self.alerting.contacts.contains_key(contact)) {
+            if let Some(to_tell) = line.to_tell.filter(|_| self.is_reachable(contact)) {
                 joins.push(self.group(contact, alert, line, to_tell));
             }
         }
@@ -296,7 +315,8 @@ impl Engine {
         id
     }
 
-    /// Whoever must be told of an alert of this severity.
+    /// Whoever must be told of an alert of this severity. Where a page can't reach somebody, whom it would go to next
+    /// is told at once.
     pub(super) fn contacts(&self, key: &Key, severity: Severity) -> Vec<Arc<str>> {
         let named = match Subject::of(&key.0) {
             Some(Subject::Check(name) | Subject::Gap(name)) => {
@@ -306,6 +326,16 @@ impl Engine {
             _ => None,
         };
         let named = named.unwrap_or(&self.alerting.policy.of(severity).to);
-        named.iter().filter(|name| self.alerting.contacts.contains_key(*name)).cloned().collect()
+        let mut contacts: Vec<Arc<str>> = Vec::with_capacity(named.len());
+        for contact in named.iter().filter_map(|name| self.alerting.contacts.get(name)) {
+            contacts.push(contact.name.clone());
+            if severity == Severity::Page && contact.channels.is_empty() {
+                let next = contact.escalate.iter().map(|(_, next)| next).find(|next| self.is_reachable(next));
+                contacts.extend(next.cloned());
+            }
+        }
+        let mut seen = BTreeSet::new();
+        contacts.retain(|contact| seen.insert(contact.clone()));
+        contacts
     }
 }

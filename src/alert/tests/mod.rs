@@ -41,7 +41,7 @@ pub(super) fn alerting() -> Alerting {
     let contact = |name: &str, escalate: &[(u64, &str)]| {
         let escalate =
             escalate.iter().map(|(after, to)| (Duration::from_mins(*after), Arc::from(*to))).collect();
-        (Arc::from(name), Contact { name: name.into(), channels: vec![], escalate })
+        (Arc::from(name), Contact { name: name.into(), channels: vec!["mail".into()], escalate })
     };
     let policy = |to: &str, wait_ms, keep_minutes, remind_hours: &[u64]| SeverityPolicy {
         to: vec![to.into()],

@@ -122,6 +122,48 @@ fn a_contact_that_is_gone_is_not_told_and_one_that_is_named_now_is() {
     );
 }
 
+/// Nobody has a way to `ops`, which escalates to nobody.
+fn without_channel() -> World {
+    let mut unreachable = alerting();
+    let ops = unreachable.contacts.get_mut("ops").expect("a contact");
+    ops.channels.clear();
+    ops.escalate.clear();
+    World::new(vec![watched("site", 5, &[])], unreachable)
+}
+
+#[test]
+fn a_contact_without_a_channel_is_told_when_it_has_one() {
+    let mut world = without_channel();
+    world.run("0-7300/5 site failed");
+    assert_eq!(world.told(), Vec::<String>::new(), "and no tick is due because of it");
+    assert!(world.rows["check/site"].contains("to_tell"), "{:?}", world.rows);
+    world.restart(7301.0);
+    let mut mended = alerting();
+    mended.contacts.get_mut("ops").expect("a contact").escalate.clear();
+    world.replan(vec![watched("site", 5, &[])], mended);
+    world.run("7305-7400/5 site failed\n7405-7410/5 site ok");
+    assert_eq!(world.told(), ["7301 ops firing page check/site", "7410.5 ops resolved page check/site"]);
+}
+
+#[test]
+fn a_contact_without_a_channel_is_not_told_of_what_is_over() {
+    let mut world = without_channel();
+    world.run("0-60/5 site failed\n65-90/5 site ok");
+    assert!(world.engine.alerts().is_empty(), "nothing waits for a channel");
+    world.replan(vec![watched("site", 5, &[])], alerting());
+    world.run("95-120/5 site ok");
+    assert_eq!(world.told(), Vec::<String>::new());
+}
+
+#[test]
+fn a_page_that_reaches_nobody_goes_to_whom_it_escalates() {
+    let mut unreachable = alerting();
+    unreachable.contacts.get_mut("ops").expect("a contact").channels.clear();
+    let mut world = World::new(vec![watched("site", 5, &[])], unreachable);
+    world.run("0-60/5 site failed\n65-90/5 site ok");
+    assert_eq!(world.told(), ["10.5 boss firing page check/site", "70.5 boss resolved page check/site"]);
+}
+
 #[test]
 fn a_row_that_nobody_can_read_is_told_to_the_log_and_replaced() {
     let mut engine = Engine::new(vec![watched("site", 5, &[])], Arc::new(alerting()));
