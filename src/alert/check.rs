@@ -154,6 +154,27 @@ impl Memory {
         self.failed > 0
     }
 
+    /// What was remembered comes only now, and this was learned without it: what was in force is, until runs say
+    /// otherwise, and the runs of this process are the newest.
+    pub(super) fn follow(&mut self, older: Memory) {
+        if *self == Memory::default() {
+            *self = older;
+            return;
+        }
+        if older.hard.is_ill() && !self.hard.is_ill() {
+            self.hard = older.hard;
+            self.good_since = None;
+        }
+        if self.hard.is_ill() && older.hard.is_ill() {
+            self.began = older.began.or(self.began);
+            self.failed_since = older.failed_since.or(self.failed_since);
+            self.proved = self.proved.max(older.proved);
+        }
+        if self.flaps == Flaps::default() || older.flaps.flapping {
+            self.flaps = older.flaps;
+        }
+    }
+
     pub(super) fn shift(&mut self, by: impl Fn(&mut Timestamp)) {
         [&mut self.began, &mut self.failed_since, &mut self.good_since].into_iter().flatten().for_each(by);
     }
@@ -214,6 +235,33 @@ mod tests {
         check("fffdo", "12FF^");
         check("fffdoo", "12FF^+");
         check("fffdfdo", "12FFFF^");
+    }
+
+    #[test]
+    fn an_older_memory_overwrites_no_newer_one() {
+        let at = |second| Timestamp::from_second(second).expect("a moment");
+        let lived = |runs: &str, from: i64| {
+            let mut memory = Memory::default();
+            for (second, run) in (from..).zip(runs.chars()) {
+                let status = if run == 'o' { Status::Ok } else { Status::Failed };
+                memory.run(at(second), status, &CheckAlert::default(), false);
+            }
+            memory
+        };
+        let state = |older: &str, newer: &str| {
+            let mut memory = lived(newer, 100);
+            memory.follow(lived(older, 0));
+            (memory.state(), memory.began, memory)
+        };
+        assert_eq!(state("fff", "").2, lived("fff", 0));
+        assert_eq!(state("oo", "fff").2, lived("fff", 100), "it is down whatever was before");
+        assert_eq!(state("ff", "oo").2, lived("oo", 100));
+        let (down, began, _) = state("fff", "ffff");
+        assert_eq!((down, began), (CheckState::Down, Some(at(0))));
+        let (up, _, mut memory) = state("fff", "oo");
+        assert_eq!(up, CheckState::SoftUp(2));
+        let change = memory.run(at(200), Status::Ok, &CheckAlert::default(), false);
+        assert_eq!((change.from, change.to), (Hard::Failed, Hard::Up), "so its end is seen");
     }
 
     #[test]

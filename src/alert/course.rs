@@ -114,7 +114,7 @@ impl Engine {
     }
 
     /// For the history.
-    fn record(&mut self, key: &Key) {
+    pub(super) fn record(&mut self, key: &Key) {
         let Some(now) = self.alerts.get(key).map(|alert| &alert.now) else { return };
         let row = EpisodeRow {
             episode: now.episode.clone(),

@@ -119,6 +119,8 @@ pub struct Engine {
     /// By episode, with the key of its alert.
     pub(super) episodes: BTreeMap<String, (Arc<str>, EpisodeRow)>,
     pub(super) changed_silences: Vec<Silence>,
+    /// Ends of episodes that became part of others, to be told.
+    pub(super) ended_apart: Vec<Notice>,
 }
 
 impl Engine {
@@ -149,6 +151,7 @@ impl Engine {
             rows: BTreeSet::new(),
             episodes: BTreeMap::new(),
             changed_silences: Vec::new(),
+            ended_apart: Vec::new(),
         };
         engine.replan(watched, alerting);
         engine
@@ -196,7 +199,8 @@ impl Engine {
     /// drain.
     pub fn drain(&mut self, at: Timestamp) -> Drained {
         self.advance(at);
-        let notices = self.flush();
+        let mut notices = std::mem::take(&mut self.ended_apart);
+        notices.extend(self.flush());
         let alerts = self.changed_rows();
         let hurry = std::mem::take(&mut self.hurry).into_iter().collect();
         Drained { alerts, notices, hurry, silences: std::mem::take(&mut self.changed_silences) }

@@ -2,13 +2,14 @@
 
 use super::check::Memory;
 use super::engine::{Check, Engine, Links, Watched};
-use super::life::Alert;
+use super::life::{Alert, Line};
 use super::queue::{Queue, Storm};
-use super::words::{OFFLINE, Subject};
-use super::{Key, Kind};
+use super::words::{OFFLINE, Subject, moment};
+use super::{Key, Kind, Notice, Snapshot};
 use crate::config::alerting::Alerting;
 use crate::fact::Silence;
 use crate::store::AlertRow;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -51,18 +52,60 @@ impl Engine {
 
     fn take_over(&mut self, key: &Arc<str>, state: State) {
         if let Some((name, storm)) = key.strip_prefix("contact/").zip(state.storm) {
-            self.storms.insert(name.into(), storm);
+            self.storms.entry(name.into()).or_insert(storm);
         }
         if let Some((name, memory)) = key.strip_prefix("check/").zip(state.check) {
             match self.checks.get_mut(name) {
-                Some(check) => check.memory = memory,
+                Some(check) => check.memory.follow(memory),
                 // It is not watched any more: the row goes, or says only how its alert ends.
                 None => drop(self.dirty.insert(key.clone())),
             }
         }
-        if let Some(alert) = state.alert {
-            self.alerts.insert(Key(key.clone()), alert);
+        if let Some(older) = state.alert {
+            let key = Key(key.clone());
+            match self.alerts.remove(&key) {
+                Some(newer) => self.join(&key, older, newer),
+                None => drop(self.alerts.insert(key, older)),
+            }
         }
+    }
+
+    /// The store tells only now of an alert that fired again meanwhile. Its people know the older episode, which goes
+    /// on; whoever was told of the newer one is told that this one has ended.
+    fn join(&mut self, key: &Key, mut older: Alert, mut newer: Alert) {
+        let at = self.at;
+        let (goes_on, latest) = (newer.is_open(), newer.now.clone());
+        if goes_on && !older.is_open() {
+            older.reopen(at);
+        }
+        if goes_on {
+            (older.well_since, older.well_for) = (newer.well_since, newer.well_for);
+            older.not_before = newer.not_before;
+            older.now.acknowledged_by = newer.now.acknowledged_by.take().or(older.now.acknowledged_by);
+            older.ack = newer.ack.take().or(older.ack);
+            newer.now.evidence = vec![format!(
+                "it goes on, as part of what began at {}: the store could be read only now",
+                moment(older.now.began, at)
+            )];
+            newer.end(at, at, true);
+        }
+        for (contact, line) in &newer.lines {
+            if line.told.is_some() && line.to_tell.is_some() {
+                self.ended_apart.push(farewell(contact, line, &newer.now, at));
+            }
+            if goes_on {
+                older.tell_newcomer(contact, at);
+            }
+        }
+        self.alerts.insert(key.clone(), newer);
+        self.record(key);
+        self.alerts.insert(key.clone(), older);
+        if goes_on {
+            self.raise(key, &latest);
+        } else {
+            self.end(key, latest.ended.unwrap_or(at));
+        }
+        self.record(key);
     }
 
     /// Another definition. What keeps its name keeps its state; the alert of what is no longer defined ends and says so.
@@ -195,6 +238,22 @@ impl Engine {
         };
         let json = || serde_json::to_string(&state).expect("maps have text keys, and numbers are integers");
         (state != State::default()).then(json)
+    }
+}
+
+/// That an episode is over which is not kept any more.
+fn farewell(contact: &Arc<str>, line: &Line, ended: &Snapshot, at: Timestamp) -> Notice {
+    Notice {
+        id: format!("resolved-{}-{}", contact, ended.episode),
+        kind: Kind::Resolved,
+        at,
+        severity: ended.severity,
+        contact: contact.to_string(),
+        alerts: vec![ended.clone()],
+        more: 0,
+        thread: line.told.as_ref().map_or_else(|| ended.episode.clone(), |told| told.thread.clone()),
+        merged: false,
+        backup: None,
     }
 }
 

@@ -101,6 +101,13 @@ impl Alert {
         }
     }
 
+    /// Somebody who knows nothing of it yet, and is not about to, is told of the beginning.
+    pub(super) fn tell_newcomer(&mut self, contact: &Arc<str>, since: Timestamp) {
+        if !self.lines.contains_key(contact) {
+            self.tell(contact, Kind::Firing, since, 0);
+        }
+    }
+
     /// It is over. Who was told is told so; who was about to be told of a page gets both in one; nobody else hears of it.
     pub(super) fn end(&mut self, at: Timestamp, ended: Timestamp, held: bool) {
         self.now.ended = Some(ended.max(self.now.began));

@@ -122,6 +122,58 @@ fn a_contact_that_is_gone_is_not_told_and_one_that_is_named_now_is() {
     );
 }
 
+/// A first process tells that the site is down; a second one can't read that, and what it finds is `meanwhile`.
+fn store_opens_late(meanwhile: &str) -> World {
+    let mut before = World::of(&["site"]);
+    before.run("0-20/5 site failed");
+    assert_eq!(before.told(), ["10.5 ops firing page check/site"]);
+    let mut world = World::of(&["site"]);
+    world.now = moment(30.0);
+    world.engine.apply(&Fact { at: world.now, what: What::Started });
+    world.run(meanwhile);
+    let rows: Vec<_> = before.rows.iter().map(|(key, state)| (key.clone(), state.clone())).collect();
+    assert_eq!(world.engine.restore(&rows, vec![]), Vec::<String>::new());
+    world.drain();
+    world
+}
+
+/// The episodes of what was told, in seconds.
+fn told_episodes(world: &World) -> Vec<(Kind, String)> {
+    world.notices.iter().map(|notice| (notice.kind, notice.alerts[0].episode.clone())).collect()
+}
+
+#[test]
+fn a_store_that_opens_late_brings_back_the_episode_that_people_know() {
+    let episode = |seconds: f64| format!("check/site@{}", moment(seconds).as_millisecond());
+    let mut world = store_opens_late("35-60/5 site failed");
+    assert_eq!(
+        told_episodes(&world),
+        [(Kind::Firing, episode(45.0)), (Kind::Resolved, episode(45.0))],
+        "what the second process told has its end"
+    );
+    assert_eq!(world.notices[1].thread, world.notices[0].id);
+    assert_eq!(world.view("check/site").now.episode, episode(10.0));
+    world.run("65-75/5 site failed\n80-85/5 site ok");
+    assert_eq!(told_episodes(&world)[2..], [(Kind::Resolved, episode(10.0))], "and so has the first");
+    assert!(world.notices[2].thread != world.notices[0].id);
+    assert!(world.engine.alerts().is_empty());
+    let ended = |seconds: f64| {
+        let rows = world.episodes.iter().filter(|row| row.episode == episode(seconds));
+        rows.last().is_some_and(|row| row.ended.is_some())
+    };
+    assert!(ended(10.0) && ended(45.0), "{:?}", world.episodes);
+}
+
+#[test]
+fn a_store_that_opens_late_forgets_nothing_that_was_seen_meanwhile() {
+    let mut world = store_opens_late("35-60/5 site ok");
+    world.run("65-70/5 site ok");
+    assert_eq!(world.told(), ["65.5 ops resolved page check/site"], "it is well, and was for long enough");
+    let mut world = store_opens_late("35-40/5 site failed\n45-60/5 site ok");
+    world.run("65-70/5 site ok");
+    assert_eq!(world.told(), ["65.5 ops resolved page check/site"]);
+}
+
 /// Nobody has a way to `ops`, which escalates to nobody.
 fn without_channel() -> World {
     let mut unreachable = alerting();
