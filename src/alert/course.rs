@@ -46,6 +46,9 @@ impl Engine {
         let contacts = self.contacts(key, now.severity);
         let Some(alert) = self.alerts.get_mut(key) else { return };
         let graver = now.severity > alert.now.severity;
+        if now.severity < alert.now.severity {
+            alert.no_longer_graver_than(now.severity);
+        }
         alert.now.severity = now.severity;
         alert.now.summary.clone_from(&now.summary);
         alert.now.evidence.clone_from(&now.evidence);

@@ -1,5 +1,6 @@
 //! One alert and everything that must outlive the process: what is known, who was told, who is still to be told.
 
+use super::tell::LEVELS_FROM;
 use super::{Kind, Severity, Snapshot, after, since};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -99,6 +100,19 @@ impl Alert {
             Some(ToTell { kind: Kind::Escalated, .. }) if kind != Kind::Escalated => {}
             to_tell => *to_tell = Some(ToTell { kind, since, number, merged: false }),
         }
+    }
+
+    /// That it matters more is not told where it no longer does: it would be told as what it is now, and again, as
+    /// the same message, when it matters more once more.
+    pub(super) fn no_longer_graver_than(&mut self, severity: Severity) {
+        let risen = |to_tell: &ToTell| {
+            let by_severity = severity as u32 + 1 < to_tell.number && to_tell.number < LEVELS_FROM;
+            to_tell.kind == Kind::Escalated && by_severity
+        };
+        for line in self.lines.values_mut() {
+            line.to_tell = line.to_tell.filter(|to_tell| !risen(to_tell));
+        }
+        self.lines.retain(|_, line| line.told.is_some() || line.to_tell.is_some());
     }
 
     /// Somebody who knows nothing of it yet, and is not about to, is told of the beginning.

@@ -176,3 +176,25 @@ fn nothing_is_missed_by_who_could_not_see() {
     let told = world.told();
     assert_eq!(told, ["15.5 ops firing page agent/offline", "610.5 ops resolved page agent/offline"]);
 }
+
+#[test]
+fn what_rose_and_fell_while_it_was_kept_back_is_told_as_graver_once_and_when_it_is() {
+    let mut world = shop();
+    world.run(
+        "0-95/5 database ok
+         1-96/5 site degraded
+         100-160/5 database failed
+         101-121/5 site failed
+         126-161/5 site degraded
+         165-400/5 database ok
+         166-250/5 site degraded
+         251-301/5 site failed
+         305-320/5 site ok",
+    );
+    let told = world.told();
+    assert_eq!(told[0], "71 team firing ticket check/site");
+    let escalated: Vec<&String> = told.iter().filter(|notice| notice.contains(" escalated ")).collect();
+    assert_eq!(escalated, ["261 ops escalated page check/site"], "{told:#?}");
+    let ended = told.iter().filter(|notice| notice.contains(" resolved ") && notice.ends_with("check/site"));
+    assert_eq!(ended.count(), 2, "{told:#?}");
+}

@@ -118,8 +118,12 @@ fn told_once(world: &World) {
         assert!(merged || matches!(first.kind, Kind::Firing | Kind::Escalated | Kind::Flapping), "{kinds:?}");
         assert!(notices.iter().all(|notice| notice.thread == first.id), "{line:?} one thread");
     }
-    let ids: std::collections::BTreeSet<_> = world.notices.iter().map(|n| (&n.contact, &n.id)).collect();
-    assert_eq!(ids.len(), world.notices.len(), "every message has an id of its own");
+    let mut ids: BTreeMap<_, &Notice> = BTreeMap::new();
+    for notice in &world.notices {
+        if let Some(other) = ids.insert((&notice.contact, &notice.id), notice) {
+            panic!("every message has an id of its own: {} and {}", show(other), show(notice));
+        }
+    }
     let left: Vec<&str> =
         world.rows.keys().map(|key| &**key).filter(|key| !key.starts_with("contact/")).collect();
     assert!(left.is_empty(), "all is well, and still remembered: {left:?} {:?}", world.rows);
