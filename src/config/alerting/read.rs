@@ -246,14 +246,15 @@ impl<'a> Reader<'a> {
                 let parsed = croner::Cron::from_str(cron).map_err(|error| {
                     at.fault("cron", format!("`cron`: `{cron}` is no cron expression: {error}"))
                 });
-                parsed.and_then(|parsed| match crate::alert::ever_occurs(&parsed) {
-                    true => Ok(Begins::Cron(Box::new(parsed))),
-                    false => Err(Fault {
-                        hint: Some(
-                            "the fields are minute, hour, day of the month, month, weekday".to_owned(),
-                        ),
+                parsed.and_then(|parsed| {
+                    if crate::alert::ever_occurs(&parsed) {
+                        return Ok(Begins::Cron(Box::new(parsed)));
+                    }
+                    let hint = "the fields are minute, hour, day of the month, month, weekday";
+                    Err(Fault {
+                        hint: Some(hint.to_owned()),
                         ..at.fault("cron", format!("`cron`: `{cron}` names a day that no year has"))
-                    }),
+                    })
                 })
             }
             (None, Some(when)) => when
