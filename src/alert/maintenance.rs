@@ -65,6 +65,15 @@ fn last(cron: &Cron, maintenance: &Maintenance, at: Timestamp) -> Option<Timesta
     (began <= at).then_some(began)
 }
 
+/// The end of the window that began last.
+fn until(maintenance: &Maintenance, at: Timestamp) -> Option<Timestamp> {
+    let began = match &maintenance.begins {
+        Begins::Once(begins) => Some(*begins).filter(|begins| *begins <= at),
+        Begins::Cron(cron) => last(cron, maintenance, at),
+    };
+    began.map(|began| after(began, maintenance.lasts))
+}
+
 /// When it begins next, unless nobody will live to see it.
 fn next(cron: &Cron, maintenance: &Maintenance, at: Timestamp) -> Option<Timestamp> {
     let now = at.to_zoned(maintenance.zone.clone());
@@ -139,8 +148,9 @@ impl Windows {
 
     /// The maintenance at this place of the list is open; looked up where the moment is not one that is known.
     pub(super) fn is_open(&self, place: usize, maintenance: &Maintenance, at: Timestamp) -> bool {
-        let known = self.spans.get(place).filter(|span| span.holds(at)).copied();
-        known.unwrap_or_else(|| Span::around(maintenance, at)).open_until(at).is_some()
+        let known = self.spans.get(place).filter(|span| span.holds(at));
+        let until = known.map_or_else(|| until(maintenance, at), |span| span.until);
+        until.is_some_and(|until| at < until)
     }
 }
 
