@@ -4,7 +4,9 @@
 //! the messages that tell of it are there together or not at all. Reading happens once, at the start
 //! ([`Remembered`]), and by the commands `atalaya store …` ([`Reader`]).
 //!
-//! How long it keeps what, so that the file stops growing (`benches/store.rs` measures it):
+//! How long it keeps what, so that the file stops growing. `benches/store.rs` measures it: with a hundred checks that run
+//! every ten seconds and twenty objectives 110 MiB after 30 days, 124 after 60; and with ten checks 22 MiB after 400 days
+//! and no more after that.
 //!
 //! | what | how long | form |
 //! |---|---|---|

@@ -63,7 +63,8 @@ fn part_is_well(agent: &Agent, part: &str) -> Option<f64> {
 }
 
 fn log(agent: &Agent) -> String {
-    agent.log().iter().map(|line| format!("{line}\n")).collect()
+    let lines: Vec<String> = agent.log().iter().map(ToString::to_string).collect();
+    lines.join("\n")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -158,8 +158,8 @@ fn a_store_that_opens_late_brings_back_the_episode_that_people_know() {
     assert!(world.notices[2].thread != world.notices[0].id);
     assert!(world.engine.alerts().is_empty());
     let ended = |seconds: f64| {
-        let rows = world.episodes.iter().filter(|row| row.episode == episode(seconds));
-        rows.last().is_some_and(|row| row.ended.is_some())
+        let mut rows = world.episodes.iter().filter(|row| row.episode == episode(seconds));
+        rows.next_back().is_some_and(|row| row.ended.is_some())
     };
     assert!(ended(10.0) && ended(45.0), "{:?}", world.episodes);
 }
