@@ -133,21 +133,13 @@ pub(super) async fn coarsen(
         next.bind(before).bind(now.saturating_sub(kept)).fetch_one(&mut *connection).await?;
     let Some(start) = next else { return Ok(false) };
     let mut tx = connection.begin_with(BEGIN).await?;
-    let days = sqlx::query("SELECT name, good, bad FROM histogram_day WHERE start = ?");
-    for row in days.bind(start).fetch_all(&mut *tx).await? {
-        let mut cells = Cells::default();
-        let read = cells.add_v2(Side::Good, row.try_get(1)?).and(cells.add_v2(Side::Failed, row.try_get(2)?));
-        if read.is_err() {
-            continue;
+    let sql = format!("SELECT name, {COLUMNS} FROM histogram_day WHERE start = ?");
+    for row in sqlx::query(AssertSqlSafe(sql)).bind(start).fetch_all(&mut *tx).await? {
+        let mut sum = Sum::default();
+        match sum.add(&row, 1) {
+            Ok(()) => put(&mut tx, &DAYS, (start, row.try_get(0)?), sum.counts, &sum.cells.coarse()).await?,
+            Err(error) => tracing::error!(%error, "a histogram of a day is damaged"),
         }
-        let coarse = cells.coarse();
-        sqlx::query("UPDATE histogram_day SET good = ?, bad = ? WHERE start = ? AND name = ?")
-            .bind(coarse.to_v2(Side::Good))
-            .bind(coarse.to_v2(Side::Failed))
-            .bind(start)
-            .bind(row.try_get::<i64, _>(0)?)
-            .execute(&mut *tx)
-            .await?;
     }
     set_number(&mut tx, COARSE, start + DAYS.span).await?;
     tx.commit().await?;
@@ -194,16 +186,7 @@ async fn make(
             tracing::error!(%error, "a histogram of a check is damaged, and lost");
         }
     }
-    let sql = format!(
-        "INSERT OR REPLACE INTO {} (start, name, {COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        level.table
-    );
-    let mut insert = sqlx::query(AssertSqlSafe(sql)).bind(start).bind(name);
-    for count in sum.counts {
-        insert = insert.bind(count.cast_signed());
-    }
-    let insert = insert.bind(sum.cells.to_v2(Side::Good)).bind(sum.cells.to_v2(Side::Failed));
-    insert.execute(&mut *tx).await?;
+    put(tx, level, (start, name), sum.counts, &sum.cells).await?;
     if level.span == HOURS.span {
         sqlx::query("INSERT OR IGNORE INTO unrolled (span, start, name) VALUES (1440, ?, ?)")
             .bind(start / 1440 * 1440)
@@ -217,6 +200,26 @@ async fn make(
         .bind(name)
         .execute(tx)
         .await?;
+    Ok(())
+}
+
+/// In the place of the row before, which is removed first: a page that is left half empty is joined with the next.
+async fn put(
+    tx: &mut SqliteConnection,
+    level: &Level,
+    (start, name): (u32, i64),
+    counts: [u64; 5],
+    cells: &Cells,
+) -> Result<(), sqlx::Error> {
+    let table = level.table;
+    let sql =
+        format!("INSERT OR REPLACE INTO {table} (start, name, {COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    let mut insert = sqlx::query(AssertSqlSafe(sql)).bind(start).bind(name);
+    for count in counts {
+        insert = insert.bind(count.cast_signed());
+    }
+    let insert = insert.bind(cells.to_v2(Side::Good)).bind(cells.to_v2(Side::Failed));
+    insert.execute(tx).await?;
     Ok(())
 }
 
