@@ -107,6 +107,10 @@ impl Keeper {
                 remembered.outbox.iter().for_each(|row| keeper.post.know(row));
                 own::store_size(store.size_bytes());
                 keeper.store = Some(store);
+                // It is told, and over as soon as the new file has taken something.
+                if let Some(damage) = &remembered.damage {
+                    keeper.fall_ill(damage);
+                }
             }
             Err(error) => {
                 keeper.try_at = now + RETRY;

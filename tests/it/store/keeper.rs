@@ -406,3 +406,21 @@ async fn a_message_that_is_settled_before_it_is_handed_on_is_handed_to_nobody() 
     assert_eq!(keys, ["first", "third"]);
     kept.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_was_damaged_before_the_start_is_told_and_over_when_a_new_one_takes_something() {
+    let path = file("keeper-damaged");
+    let (store, _) = Store::open(&path).await.expect("a store");
+    for number in 0..200 {
+        store.write(&batch(number)).await.expect("written");
+    }
+    store.close().await;
+    let length = fs::metadata(&path).expect("a file").len();
+    let damaged = fs::OpenOptions::new().write(true).open(&path).expect("the file");
+    std::os::unix::fs::FileExt::write_all_at(&damaged, &[0xa5; 4096], length / 2 / 4096 * 4096)
+        .expect("overwritten");
+    let mut kept = Kept::start(&path).await;
+    kept.ill("a new one was begun").await;
+    kept.well().await;
+    kept.end().await;
+}
