@@ -1,11 +1,12 @@
 //! The real program under load: `cargo bench --bench agent`.
 //!
 //! A small HTTP server of this process answers; the agent is another process, so that its CPU time and
-//! memory are its own. Told: CPU per run, resident memory, lag, dropped runs, how long the first
+//! memory are its own. Told: CPU per run, resident memory, lag, dropped and failed runs, how long the first
 //! round and a scrape took. Nothing is asserted here; what is measured depends on the machine.
 
 #![allow(clippy::disallowed_methods, reason = "benchmarks measure real time")]
 
+use socket2::{Domain, Socket, Type};
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -31,9 +32,9 @@ fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
     let target = serve();
     println!(
-        "| case | runs | CPU µs a run | resident MiB | lag P99 ms | dropped | first round s | scrape ms |"
+        "| case | runs | CPU µs a run | resident MiB | lag P99 ms | dropped | failed | first round s | scrape ms |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|");
     for case in CASES.iter().filter(|case| wanted.is_empty() || wanted.iter().any(|w| case.name.contains(w)))
     {
         measure(case, target);
@@ -81,12 +82,13 @@ fn measure(case: &Case, target: SocketAddr) {
     let scrape = scrape.elapsed();
     let runs = sum(&metrics, "atalaya_check_runs_total") - runs_before;
     println!(
-        "| {} | {runs} | {:.1} | {:.1} | {} | {} | {:.2} | {:.0} |",
+        "| {} | {runs} | {:.1} | {:.1} | {} | {} | {} | {:.2} | {:.0} |",
         case.name,
         cpu.as_micros() as f64 / runs,
         resident,
         lag(&metrics),
         sum(&metrics, "atalaya_check_dropped_runs_total"),
+        failed(&metrics),
         first_round.as_secs_f64(),
         scrape.as_secs_f64() * 1e3,
     );
@@ -97,7 +99,11 @@ fn measure(case: &Case, target: SocketAddr) {
 
 /// A server that answers and closes, on two threads.
 fn serve() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    // A thousand connections at the same moment find room: what is measured is the agent, and not how a target refuses.
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port");
+    socket.listen(4096).expect("a listener");
+    let listener = TcpListener::from(socket);
     let address = listener.local_addr().expect("an address");
     for _ in 0..2 {
         let listener = listener.try_clone().expect("a listener");
@@ -129,6 +135,13 @@ fn sum(metrics: &str, family: &str) -> f64 {
     let series =
         metrics.lines().filter(|line| line.starts_with(family) && line[family.len()..].starts_with('{'));
     series.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+}
+
+/// Runs that found the target failing: with any, something else is measured.
+fn failed(metrics: &str) -> f64 {
+    let failed: Vec<&str> = metrics.lines().filter(|line| line.contains("result=\"failed\"")).collect();
+    let failed = failed.join("\n");
+    sum(&failed, "atalaya_check_runs_total")
 }
 
 /// The upper bound of the bucket in which the 99th percentile lies, in milliseconds.

@@ -20,6 +20,10 @@ use tokio::task::{JoinError, JoinSet};
 /// A run may overlap the next of the same check once; a third one at the same time is dropped.
 const OVERLAP_MAX: u8 = 2;
 
+/// Runs beside the schedule at once. They tell which few checks have failed together; more would be a storm of our own
+/// against a target that is in trouble, and take the places of runs that are due.
+const HURRIED_MAX: usize = 20;
+
 /// The longest sleep: a suspended machine is noticed this long after it woke.
 const NAP_MAX: Duration = Duration::from_secs(1);
 
@@ -36,6 +40,8 @@ pub struct Runner {
     schedule: Schedule,
     entries: HashMap<Id, Entry>,
     places: Arc<Semaphore>,
+    /// For runs beside the schedule.
+    hurried: Arc<Semaphore>,
     runs: JoinSet<()>,
     grace: Duration,
     events: mpsc::Sender<Event>,
@@ -64,6 +70,7 @@ impl Runner {
             schedule: Schedule::default(),
             entries: HashMap::new(),
             places: Arc::new(Semaphore::new(runs_max)),
+            hurried: Arc::new(Semaphore::new(HURRIED_MAX)),
             runs: JoinSet::new(),
             grace,
             events,
@@ -88,7 +95,7 @@ impl Runner {
                 () = told_to_stop(&mut stopped) => break,
                 Some(order) = orders.recv() => match order {
                     Order::Replan(definitions) => self.replan(&definitions),
-                    Order::Hurry(ids) => self.hurry(&ids).await,
+                    Order::Hurry(ids) => self.hurry(&ids),
                 },
                 () = tokio::time::sleep(nap) => {}
                 Some(ended) = self.runs.join_next(), if !self.runs.is_empty() => tell_panic(&ended),
@@ -131,14 +138,25 @@ impl Runner {
         own::checks(definitions.checks.len(), definitions.skipped.len());
     }
 
-    /// Runs beside the schedule. One that is under way will tell soon enough.
-    async fn hurry(&mut self, ids: &[Id]) {
+    /// Runs beside the schedule, as far as there is room for them: those that are left out are looked at when they are
+    /// due, and nothing was dropped. A run that is under way will tell soon enough; and none may last so long that the
+    /// runs that are due find no turn.
+    fn hurry(&mut self, ids: &[Id]) {
         let now = clock::steady();
         for id in ids {
-            let idle = |entry: &Entry| entry.under_way.load(Ordering::Acquire) == 0;
-            if self.entries.get(id).is_some_and(idle) {
-                self.begin(Due { id: *id, at: now, missed: 0 }).await;
-            }
+            let fits = |entry: &&Entry| {
+                entry.under_way.load(Ordering::Acquire) == 0 && entry.check.timeout <= entry.check.every
+            };
+            let Some(entry) = self.entries.get(id).filter(fits) else { continue };
+            let Ok(hurried) = self.hurried.clone().try_acquire_owned() else { return };
+            let Ok(place) = self.places.clone().try_acquire_owned() else { return };
+            let Some(turn) = Turn::take(&entry.under_way) else { continue };
+            let check = entry.check.clone();
+            self.start(
+                Due { id: *id, at: now, missed: 0 },
+                check,
+                Leave { turn, place, hurried: Some(hurried) },
+            );
         }
     }
 
@@ -157,8 +175,12 @@ impl Runner {
             return;
         };
         let check = entry.check.clone();
+        self.start(due, check, Leave { turn, place, hurried: None });
+    }
+
+    fn start(&mut self, due: Due, check: Arc<Check>, leave: Leave) {
         let counted = if check.counts { self.cursors.of(&check.name) } else { Counted::Never };
-        self.runs.spawn(one_run(due, check, counted, (turn, place), self.events.clone()));
+        self.runs.spawn(one_run(due, check, counted, leave, self.events.clone()));
     }
 
     async fn dropped(&self, id: Id, times: u64, why: own::Dropped) {
@@ -187,22 +209,24 @@ fn tell_panic(ended: &Result<(), JoinError>) {
     }
 }
 
-async fn one_run(
-    due: Due,
-    check: Arc<Check>,
-    counted: Counted,
-    (turn, place): (Turn, OwnedSemaphorePermit),
-    events: mpsc::Sender<Event>,
-) {
+async fn one_run(due: Due, check: Arc<Check>, counted: Counted, leave: Leave, events: mpsc::Sender<Event>) {
     let lag = clock::steady().saturating_sub(due.at);
     own::lag(lag);
     let look = probe::look_on(&*check.probe, clock::wall(), check.timeout, counted).await;
-    drop(place);
+    drop((leave.place, leave.hurried));
     let mut outcome = look.outcome;
     limits::apply(&check.limits, look.took, &mut outcome);
     let run = Run { began: due.at + lag, lag, took: look.took, phases: look.phases, outcome };
     events.send(Event::Ran { id: due.id, at: clock::now(), run }).await.ok();
-    drop(turn);
+    drop(leave.turn);
+}
+
+/// What a run holds while it is under way.
+struct Leave {
+    turn: Turn,
+    place: OwnedSemaphorePermit,
+    /// Of a run beside the schedule.
+    hurried: Option<OwnedSemaphorePermit>,
 }
 
 /// The right to be one of a check's runs; given back when the run is over, in whatever way.
@@ -219,5 +243,55 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::alerting::Alerting;
+    use crate::config::text::Variables;
+    use crate::config::{Files, Source, load};
+    use crate::probe::net::Net;
+    use std::io;
+    use std::net::TcpListener;
+
+    /// How many of a hundred idle checks of a target that never answers begin when all are told to hurry, twice.
+    fn check(every: &str, timeout: &str, places: usize, expected: usize) {
+        let target = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = target.local_addr().expect("an address");
+        let table = |n| {
+            format!(
+                "[[check]]\nname = 'check-{n}'\nevery = '{every}'\ntimeout = '{timeout}'\n\
+                 probe.tcp = {{ address = '{address}', expect = {{ contains = 'x' }} }}\n"
+            )
+        };
+        let text: String = (0..100).map(table).collect::<Vec<_>>().concat();
+        let files = Files { checks: vec![Source::new("a.toml", text)], ..Files::default() };
+        let none: [(&str, &str); 0] = [];
+        let variables = Variables::new(none, |_| Err(io::Error::from(io::ErrorKind::NotFound)));
+        let plan = load(&files, &variables, &Arc::new(Net::new().expect("a net"))).expect("valid");
+        let checks: Vec<(Id, Arc<Check>)> = (0..).zip(plan.checks).collect();
+        let ids: Vec<Id> = checks.iter().map(|(id, _)| *id).collect();
+        let (events, mut told) = mpsc::channel(1000);
+        let vitals = Arc::new(Vitals::new(clock::steady()));
+        let mut runner = Runner::new(places, Duration::ZERO, events, Cursors::default(), vitals);
+        let alerting = Arc::new(Alerting::default());
+        runner.replan(&Definitions { checks: checks.into(), skipped: Arc::new([]), alerting });
+        runner.hurry(&ids);
+        runner.hurry(&ids);
+        assert_eq!(runner.runs.len(), expected);
+        assert!(told.try_recv().is_err(), "what is left out was not due, and is not dropped");
+    }
+
+    #[tokio::test]
+    async fn many_that_fail_at_once_are_no_reason_to_storm_what_is_in_trouble() {
+        check("10s", "5s", 4096, HURRIED_MAX);
+        check("10s", "5s", 7, 7);
+    }
+
+    #[tokio::test]
+    async fn a_run_beside_the_schedule_takes_no_turn_of_one_that_is_due() {
+        check("1s", "1900ms", 4096, 0);
     }
 }
