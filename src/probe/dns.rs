@@ -3,7 +3,7 @@
 use super::expect::Many;
 use super::net::Net;
 use super::net::query::{self, plain};
-use super::{Build, Context, Kind, MeasureInfo, Run, Running};
+use super::{Build, Context, Examine, Kind, MeasureInfo, Run};
 use crate::config::text::Text;
 use crate::outcome::{Class, Fault, Outcome};
 use hickory_resolver::proto::op::{Message, ResponseCode};
@@ -143,20 +143,8 @@ fn socket(text: &str) -> Option<SocketAddr> {
     text.parse::<SocketAddr>().ok().or_else(bare).filter(|server| server.port() != 0)
 }
 
-impl Run for Ask {
-    fn run<'a>(&'a self, cx: &'a Context) -> Running<'a> {
-        Box::pin(async move {
-            let mut outcome = Outcome::ok();
-            if let Err(fault) = self.look(cx, &mut outcome).await {
-                outcome.fault(fault);
-            }
-            outcome
-        })
-    }
-}
-
-impl Ask {
-    async fn look(&self, cx: &Context, outcome: &mut Outcome) -> Result<(), Fault> {
+impl Examine for Ask {
+    async fn examine(&self, cx: &Context, outcome: &mut Outcome) -> Result<(), Fault> {
         let servers = match self.server {
             Some(server) => vec![server],
             None => self.net.resolver.servers(),
@@ -172,7 +160,9 @@ impl Ask {
         let texts: Vec<String> = found.into_iter().map(|(text, _)| text).collect();
         self.judge(server, answer.metadata.response_code, &texts)
     }
+}
 
+impl Ask {
     fn judge(&self, server: SocketAddr, code: ResponseCode, found: &[String]) -> Result<(), Fault> {
         let (name, record) = (plain(&self.name), self.record);
         if code == ResponseCode::NXDomain {

@@ -108,6 +108,23 @@ pub trait Run: Send + Sync {
     fn run<'a>(&'a self, cx: &'a Context) -> Running<'a>;
 }
 
+/// A run that ends with its first fault; what it measured until then stays in the outcome.
+pub trait Examine: Send + Sync {
+    fn examine(&self, cx: &Context, outcome: &mut Outcome) -> impl Future<Output = Result<(), Fault>> + Send;
+}
+
+impl<T: Examine> Run for T {
+    fn run<'a>(&'a self, cx: &'a Context) -> Running<'a> {
+        Box::pin(async move {
+            let mut outcome = Outcome::ok();
+            if let Err(fault) = self.examine(cx, &mut outcome).await {
+                outcome.fault(fault);
+            }
+            outcome
+        })
+    }
+}
+
 /// What turns a definition into something that runs: where holes are filled from, and where faults go.
 pub struct Build<'a> {
     pub variables: &'a Variables,

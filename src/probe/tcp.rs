@@ -6,7 +6,7 @@ use super::net::connect::{self, is_own_trouble};
 use super::net::stream::Stream;
 use super::net::target::Target;
 use super::net::tls::{self, Alpn, CERTIFICATE_EXPIRY, Peer, Tls};
-use super::{Build, Context, Kind, MeasureInfo, Run, Running};
+use super::{Build, Context, Examine, Kind, MeasureInfo, Run};
 use crate::config::text::Text;
 use crate::config::value::Size;
 use crate::outcome::{Class, Fault, Outcome};
@@ -119,20 +119,8 @@ impl Banner {
     }
 }
 
-impl Run for Connect {
-    fn run<'a>(&'a self, cx: &'a Context) -> Running<'a> {
-        Box::pin(async move {
-            let mut outcome = Outcome::ok();
-            if let Err(fault) = self.look(cx, &mut outcome).await {
-                outcome.fault(fault);
-            }
-            outcome
-        })
-    }
-}
-
-impl Connect {
-    async fn look(&self, cx: &Context, outcome: &mut Outcome) -> Result<(), Fault> {
+impl Examine for Connect {
+    async fn examine(&self, cx: &Context, outcome: &mut Outcome) -> Result<(), Fault> {
         let tcp = connect::connect(&self.net, cx, &self.target).await?;
         let mut stream = match &self.tls {
             None => Stream::Plain(tcp),
@@ -155,7 +143,9 @@ impl Connect {
         cx.phase_end();
         Ok(())
     }
+}
 
+impl Connect {
     /// Reads until what came is as expected; gives its length.
     async fn read(&self, stream: &mut Stream, expect: &Match) -> Result<usize, Fault> {
         let mut came = Vec::new();

@@ -10,7 +10,7 @@ use crate::outcome::{Class, Fault, Outcome};
 use crate::probe::net::Net;
 use crate::probe::net::certificate::seconds_left;
 use crate::probe::net::tls::{self, CERTIFICATE_EXPIRY};
-use crate::probe::{Context, Run, Running};
+use crate::probe::{Context, Examine};
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER, USER_AGENT};
@@ -42,20 +42,8 @@ struct Answer {
     response: Response<Incoming>,
 }
 
-impl Run for Look {
-    fn run<'a>(&'a self, cx: &'a Context) -> Running<'a> {
-        Box::pin(async move {
-            let mut outcome = Outcome::ok();
-            if let Err(fault) = self.look(cx, &mut outcome).await {
-                outcome.fault(fault);
-            }
-            outcome
-        })
-    }
-}
-
-impl Look {
-    async fn look(&self, cx: &Context, outcome: &mut Outcome) -> Result<(), Fault> {
+impl Examine for Look {
+    async fn examine(&self, cx: &Context, outcome: &mut Outcome) -> Result<(), Fault> {
         let mut outgoing = Cow::Borrowed(&self.outgoing);
         let mut followed: Vec<Hop> = Vec::new();
         loop {
@@ -83,7 +71,9 @@ impl Look {
             followed.push(next);
         }
     }
+}
 
+impl Look {
     /// Asks over the connection that was kept, or a new one.
     async fn ask(
         &self,

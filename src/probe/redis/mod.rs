@@ -11,7 +11,7 @@ use super::net::Net;
 use super::net::connect::connect;
 use super::net::stream::Stream;
 use super::net::tls::{self, Alpn, CERTIFICATE_EXPIRY, Peer, Tls};
-use super::{Build, Context, Kind, MeasureInfo, Run, Running};
+use super::{Build, Context, Examine, Kind, MeasureInfo, Run};
 use crate::config::text::Text;
 use crate::outcome::{Class, Fault, Outcome};
 use ::redis::{Value, cmd};
@@ -114,20 +114,8 @@ impl Kind for Redis {
     }
 }
 
-impl Run for Look {
-    fn run<'a>(&'a self, cx: &'a Context) -> Running<'a> {
-        Box::pin(async {
-            let mut outcome = Outcome::ok();
-            if let Err(fault) = self.look(cx, &mut outcome).await {
-                outcome.fault(fault);
-            }
-            outcome
-        })
-    }
-}
-
-impl Look {
-    async fn look(&self, cx: &Context, outcome: &mut Outcome) -> Result<(), Fault> {
+impl Examine for Look {
+    async fn examine(&self, cx: &Context, outcome: &mut Outcome) -> Result<(), Fault> {
         let target = &self.address.target;
         let tcp = connect(&self.net, cx, target).await?;
         let stream = if let Some((tls, name)) = &self.tls {
@@ -148,7 +136,9 @@ impl Look {
             () = driver => asking.await,
         }
     }
+}
 
+impl Look {
     async fn ask(&self, cx: &Context, mut wire: Wire<'_>, outcome: &mut Outcome) -> Result<(), Fault> {
         self.enter(cx, &mut wire).await?;
         cx.phase("ping");
