@@ -250,7 +250,8 @@ impl Engine {
         Ok(keys)
     }
 
-    fn meant(&self, wanted: &str) -> Result<Vec<Key>, String> {
+    /// The open alerts that are meant by a key, or by the name of one thing; the error says what there is.
+    pub fn meant(&self, wanted: &str) -> Result<Vec<Key>, String> {
         let open = || self.alerts.iter().filter(|(_, alert)| alert.is_open()).map(|(key, _)| key);
         if let Some(key) = open().find(|key| *key.0 == *wanted) {
             return Ok(vec![key.clone()]);

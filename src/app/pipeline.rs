@@ -198,11 +198,10 @@ impl Pipeline {
                 Ok(vec![id])
             }
             Command::Acknowledge(acknowledgement) => {
-                let keys = self.thinking.mind.acknowledges(at, &acknowledgement).map_err(Refused::NoSuch)?;
+                let keys = self.thinking.mind.meant(&acknowledgement.alert).map_err(Refused::NoSuch)?;
                 self.thinking.think(Fact { at, what: What::Acknowledged(acknowledgement) });
                 Ok(keys)
             }
-            Command::TestChannel(name) => Err(Refused::NoSuch(name)),
         }
     }
 

@@ -91,6 +91,12 @@ impl Thinking {
     pub fn replan(&mut self, checks: &[(Id, Arc<Check>)], alerting: Arc<Alerting>, at: Timestamp) {
         self.ids = checks.iter().map(|(id, check)| (check.name.clone(), *id)).collect();
         self.mind.replan(checks.iter().map(|(_, check)| &**check), alerting.clone());
+        for contact in alerting.unreachable() {
+            tracing::warn!(
+                contact = &*contact.name,
+                "nobody is told: this contact has no channel that works"
+            );
+        }
         self.alerting = alerting;
         self.follow(at);
     }
@@ -204,16 +210,7 @@ impl Thinking {
         let mut batch = thought.batch;
         self.changed |= !batch.alerts.is_empty() || !batch.silences.is_empty() || !thought.notices.is_empty();
         for notice in thought.notices {
-            let (kind, contact) = (notice.kind, notice.contact.clone());
-            let rows = outbox::rows(notice, &self.alerting, &self.agent);
-            if rows.is_empty() {
-                tracing::warn!(
-                    contact,
-                    kind = kind.as_str(),
-                    "nobody is told: this contact has no channel that works"
-                );
-            }
-            batch.outbox.extend(rows);
+            batch.outbox.extend(outbox::rows(notice, &self.alerting, &self.agent));
         }
         if batch != Batch::default() {
             self.pending.push_back(batch);

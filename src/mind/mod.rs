@@ -12,7 +12,7 @@ pub use promise::Promise;
 use crate::alert::{AlertView, Engine, Notice, Watched};
 use crate::config::Check;
 use crate::config::alerting::{Alerting, Indicator};
-use crate::fact::{Acknowledgement, Fact, Ran, Silence, What};
+use crate::fact::{Fact, Ran, Silence, What};
 use crate::judge::Tracker;
 use crate::store::{Batch, CursorRow, DayRow, Remembered, Slice, SliceRow};
 use jiff::{SignedDuration, Timestamp};
@@ -232,20 +232,24 @@ impl Mind {
             self.moved.insert(ran.check.clone());
         }
         let Some(promises) = self.by_check.get(&ran.check) else { return };
-        for place in promises {
-            let promise = &mut self.promises[*place];
-            if ran.counted.is_empty() {
+        if ran.counted.is_empty() {
+            for place in promises {
+                let promise = &mut self.promises[*place];
                 promise.tracker.ran(at, ran, promise.in_maintenance);
-                continue;
             }
-            let objective = &promise.objective;
-            for part in &new {
-                // What counts is when it happened, not when it was counted.
-                let happened =
-                    part.to.saturating_sub(SignedDuration::from_secs(part.settled_s)).unwrap_or(part.to);
+            return;
+        }
+        // Part by part: whether maintenance holds depends on when it happened, and not on when it was counted.
+        let mut one = ran.clone();
+        for part in new {
+            let settled = SignedDuration::from_secs(part.settled_s);
+            let happened = part.to.saturating_sub(settled).unwrap_or(part.to);
+            one.counted = vec![part];
+            for place in promises {
+                let promise = &mut self.promises[*place];
+                let objective = &promise.objective;
                 let excluded = objective.excludes_maintenance
                     && self.engine.in_maintenance(happened, &objective.name, &objective.section).is_some();
-                let one = Ran { counted: vec![part.clone()], ..ran.clone() };
                 promise.tracker.ran(at, &one, excluded);
             }
         }
@@ -334,10 +338,9 @@ impl Mind {
         self.engine.silences()
     }
 
-    /// Acknowledges; what was meant, or an error that says what there is. The same as a fact changes nothing more.
-    pub fn acknowledges(&mut self, at: Timestamp, what: &Acknowledgement) -> Result<Vec<String>, String> {
-        let keys = self.engine.acknowledge(at, what)?;
-        Ok(keys.iter().map(ToString::to_string).collect())
+    /// The alerts that are meant by a key or a name; the error says what there is.
+    pub fn meant(&self, wanted: &str) -> Result<Vec<String>, String> {
+        Ok(self.engine.meant(wanted)?.iter().map(ToString::to_string).collect())
     }
 }
 

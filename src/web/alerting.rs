@@ -248,7 +248,7 @@ pub(super) async fn acknowledge(
 }
 
 pub(super) async fn test_channel(State(shared): State<Shared>, Path(name): Path<String>) -> Response {
-    answered(shared.eyes.command(Command::TestChannel(name)).await, |said| json!({ "result": said }))
+    answered(shared.eyes.test_channel(name).await, |said| json!({ "result": said }))
 }
 
 fn answered(done: Result<Vec<String>, Refused>, show: impl FnOnce(Vec<String>) -> Value) -> Response {

@@ -34,6 +34,18 @@ pub struct Alerting {
     pub skipped: Vec<LeftOut>,
 }
 
+impl Alerting {
+    /// Contacts of whose channels none works. A channel that is left out is told by itself, not as the contact that it
+    /// is, too.
+    pub fn unreachable(&self) -> impl Iterator<Item = &Contact> {
+        let is_channel =
+            |name: &str| self.skipped.iter().any(|one| one.what == "channel" && &*one.name == name);
+        self.contacts
+            .values()
+            .filter(move |contact| contact.channels.is_empty() && !is_channel(&contact.name))
+    }
+}
+
 /// A promise.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Objective {
