@@ -1,9 +1,9 @@
 //! `atalaya alerts`: what is wrong now, and who is told; `atalaya ack`: somebody has seen it.
 
-use super::remote::{Agent, moment, print_json, somebody, text};
+use super::remote::{self, Agent, moment, somebody, text};
 use super::{exit, print};
 use clap::Args;
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::Table;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -17,24 +17,11 @@ pub struct Options {
 }
 
 pub async fn main(options: Options) -> u8 {
-    let alerts = match options.agent.get("/api/v1/alerts").await {
-        Ok(alerts) => alerts,
-        Err(code) => return code,
-    };
-    if options.json {
-        return print_json(&alerts);
-    }
-    let alerts = alerts.as_array().map(Vec::as_slice).unwrap_or_default();
-    if alerts.is_empty() {
-        return print("no alert\n", exit::OK);
-    }
-    print(&format!("{}\n", table(alerts)), exit::OK)
+    options.agent.show("/api/v1/alerts", options.json, "no alert", table).await
 }
 
 fn table(alerts: &[Value]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["alert", "severity", "state", "since (UTC)", "what", "told"]);
+    let mut table = remote::table(&["alert", "severity", "state", "since (UTC)", "what", "told"]);
     for alert in alerts {
         table.add_row([
             text(alert, "key").to_owned(),

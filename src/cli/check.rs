@@ -1,6 +1,6 @@
 //! `atalaya check`: every check once, all at the same time, and a verdict as the exit code.
 
-use super::{Definitions, exit, fail, load, log, print, variables};
+use super::{Definitions, exit, fail, log, plan, print};
 use crate::clock;
 use crate::config::value::Period;
 use crate::config::{Check, Plan, Skipped, fault};
@@ -9,7 +9,6 @@ use crate::once::progress::Progress;
 use crate::once::{CheckResult, Format, Report, Screen, output};
 use crate::outcome::Status;
 use crate::probe;
-use crate::probe::net::Net;
 use clap::Args;
 use jiff::Timestamp;
 use std::io::{self, IsTerminal};
@@ -51,11 +50,7 @@ fn period(text: &str) -> Result<Period, String> {
 
 pub async fn main(options: Options) -> u8 {
     log::start();
-    let net = match Net::new() {
-        Ok(net) => Arc::new(net),
-        Err(error) => return fail(error),
-    };
-    let plan = match load(&options.definitions.origin(), &variables(), &net) {
+    let plan = match plan(&options.definitions) {
         Ok(plan) => plan,
         Err(code) => return code,
     };

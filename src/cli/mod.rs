@@ -105,6 +105,12 @@ fn variables() -> Variables {
     Variables::new(pairs, |path| files::read_text(path, files::SECRET_BYTES_MAX))
 }
 
+/// What the definitions say, for a command that starts nothing that needs more; tells every fault on standard error.
+fn plan(definitions: &Definitions) -> Result<Plan, u8> {
+    let net = Arc::new(Net::new().map_err(fail)?);
+    load(&definitions.origin(), &variables(), &net)
+}
+
 /// Reads the definitions; tells every fault on standard error.
 fn load(origin: &Origin, variables: &Variables, net: &Arc<Net>) -> Result<Plan, u8> {
     load_files(origin, variables, net).map(|(plan, _)| plan)

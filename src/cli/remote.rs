@@ -4,6 +4,7 @@ use super::{exit, fail, print};
 use crate::app::files::read_text;
 use crate::config::plan::LISTEN;
 use clap::Args;
+use comfy_table::{ContentArrangement, Table, presets};
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -112,8 +113,31 @@ impl Token {
     }
 }
 
+impl Agent {
+    /// Shows a list of the agent's: a table for people, or JSON for programs; `none` where it is empty.
+    pub async fn show(&self, path: &str, json: bool, none: &str, table: fn(&[Value]) -> Table) -> u8 {
+        let list = match self.get(path).await {
+            Ok(list) => list,
+            Err(code) => return code,
+        };
+        match list.as_array().map(Vec::as_slice).unwrap_or_default() {
+            _ if json => print_json(&list),
+            [] => print(&format!("{none}\n"), exit::OK),
+            list => print(&format!("{}\n", table(list)), exit::OK),
+        }
+    }
+}
+
+/// A table with this head, which fits the terminal.
+pub fn table(head: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(head);
+    table
+}
+
 /// Prints JSON for programs.
-pub fn print_json(value: &Value) -> u8 {
+fn print_json(value: &Value) -> u8 {
     match serde_json::to_string_pretty(value) {
         Ok(text) => print(&(text + "\n"), exit::OK),
         Err(error) => fail(error),

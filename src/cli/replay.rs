@@ -1,18 +1,16 @@
 //! `atalaya replay FILE`: judges what happened once more, by the definitions as they are now, and tells what would have
 //! been told. Nobody is told, nothing is written.
 
-use super::{Definitions, exit, fail, load, log, print, variables};
+use super::{Definitions, exit, fail, log, plan, print};
 use crate::alert::Notice;
 use crate::fact::Fact;
 use crate::mind::Mind;
-use crate::probe::net::Net;
 use crate::store::Remembered;
 use clap::Args;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// One fact is a run with its measures; a longer line is no fact.
 const LINE_BYTES_MAX: u64 = 1 << 20;
@@ -29,11 +27,7 @@ pub struct Options {
 }
 
 pub fn main(options: &Options) -> u8 {
-    let net = match Net::new() {
-        Ok(net) => Arc::new(net),
-        Err(error) => return fail(error),
-    };
-    let plan = match load(&options.definitions.origin(), &variables(), &net) {
+    let plan = match plan(&options.definitions) {
         Ok(plan) => plan,
         Err(code) => return code,
     };

@@ -1,12 +1,12 @@
 //! `atalaya silence`: tell nobody for a while. What is silenced is judged and recorded all the same.
 
-use super::remote::{Agent, moment, print_json, somebody, text};
+use super::remote::{self, Agent, moment, somebody, text};
 use super::{exit, fail, print};
 use crate::fact::{Is, Matcher};
 use clap::{Args, Subcommand};
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::Table;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -56,7 +56,7 @@ pub async fn main(options: Options) -> u8 {
     let agent = options.agent;
     match options.command {
         Command::Add(add) => self::add(&agent, add).await,
-        Command::List { json } => list(&agent, json).await,
+        Command::List { json } => agent.show("/api/v1/silences", json, "no silence", table).await,
         Command::End { id, by } => {
             let path = format!(
                 "/api/v1/silences/{}",
@@ -106,21 +106,8 @@ fn matcher(text: &str) -> Result<Matcher, String> {
     Ok(Matcher { label: label.to_owned(), is, value: value.to_owned() })
 }
 
-async fn list(agent: &Agent, as_json: bool) -> u8 {
-    let silences = match agent.get("/api/v1/silences").await {
-        Ok(silences) => silences,
-        Err(code) => return code,
-    };
-    if as_json {
-        return print_json(&silences);
-    }
-    let silences = silences.as_array().map(Vec::as_slice).unwrap_or_default();
-    if silences.is_empty() {
-        return print("no silence\n", exit::OK);
-    }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["id", "until (UTC)", "of", "by", "why"]);
+fn table(silences: &[Value]) -> Table {
+    let mut table = remote::table(&["id", "until (UTC)", "of", "by", "why"]);
     for silence in silences {
         let matchers = silence["matchers"].as_array().into_iter().flatten();
         let words =
@@ -133,7 +120,7 @@ async fn list(agent: &Agent, as_json: bool) -> u8 {
             text(silence, "comment").to_owned(),
         ]);
     }
-    print(&format!("{table}\n"), exit::OK)
+    table
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! `atalaya slo`: what is promised and how it stands.
 
-use super::remote::{Agent, print_json, text};
-use super::{exit, print};
+use super::remote::{self, Agent, text};
 use clap::Args;
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, Table};
 use serde_json::Value;
 
 #[derive(Debug, Args)]
@@ -16,24 +15,12 @@ pub struct Options {
 }
 
 pub async fn main(options: Options) -> u8 {
-    let objectives = match options.agent.get("/api/v1/objectives").await {
-        Ok(objectives) => objectives,
-        Err(code) => return code,
-    };
-    if options.json {
-        return print_json(&objectives);
-    }
-    let objectives = objectives.as_array().map(Vec::as_slice).unwrap_or_default();
-    if objectives.is_empty() {
-        return print("nothing is promised: write an `[[slo]]` in alerts/*.toml\n", exit::OK);
-    }
-    print(&format!("{}\n", table(objectives)), exit::OK)
+    let none = "nothing is promised: write an `[[slo]]` in alerts/*.toml";
+    options.agent.show("/api/v1/objectives", options.json, none, table).await
 }
 
 fn table(objectives: &[Value]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header([
+    let mut table = remote::table(&[
         "objective",
         "promised",
         "now",

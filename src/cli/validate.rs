@@ -1,11 +1,9 @@
 //! `atalaya validate`: everything that is wrong with the definitions, without running any.
 
-use super::{Definitions, exit, fail, load, print, variables};
+use super::{Definitions, exit, fail, plan, print};
 use crate::judge::feasibility::{self, Advice};
-use crate::probe::net::Net;
 use clap::Args;
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -17,11 +15,7 @@ pub struct Options {
 }
 
 pub fn main(options: &Options) -> u8 {
-    let net = match Net::new() {
-        Ok(net) => Arc::new(net),
-        Err(error) => return fail(error),
-    };
-    let plan = match load(&options.definitions.origin(), &variables(), &net) {
+    let plan = match plan(&options.definitions) {
         Ok(plan) => plan,
         Err(code) => return code,
     };
@@ -40,10 +34,7 @@ pub fn main(options: &Options) -> u8 {
                 writeln!(text, "advice: {}: `{}`: {what}\n  hint: {hint}", objective.place, objective.name);
         }
     }
-    let is_channel =
-        |name: &str| alerting.skipped.iter().any(|one| one.what == "channel" && &*one.name == name);
-    let silent = alerting.contacts.values().filter(|contact| contact.channels.is_empty());
-    for contact in silent.filter(|contact| !is_channel(&contact.name)) {
+    for contact in alerting.unreachable() {
         let _ =
             writeln!(text, "advice: nobody is told: contact `{}` has no channel that works", contact.name);
     }
