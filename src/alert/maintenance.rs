@@ -74,6 +74,20 @@ fn until(maintenance: &Maintenance, at: Timestamp) -> Option<Timestamp> {
     began.map(|began| after(began, maintenance.lasts))
 }
 
+/// The window that is open, or else the next one: from when to when.
+pub fn window(maintenance: &Maintenance, at: Timestamp) -> Option<(Timestamp, Timestamp)> {
+    let ends = |begins| (begins, after(begins, maintenance.lasts));
+    let open = match &maintenance.begins {
+        Begins::Once(begins) => Some(*begins),
+        Begins::Cron(cron) => last(cron, maintenance, at),
+    };
+    let open = open.map(ends).filter(|(_, until)| at < *until);
+    open.or_else(|| match &maintenance.begins {
+        Begins::Once(_) => None,
+        Begins::Cron(cron) => next(cron, maintenance, at).map(ends),
+    })
+}
+
 /// When it begins next, unless nobody will live to see it.
 fn next(cron: &Cron, maintenance: &Maintenance, at: Timestamp) -> Option<Timestamp> {
     let now = at.to_zoned(maintenance.zone.clone());

@@ -30,7 +30,7 @@ mod tests;
 pub use check::CheckState;
 pub use engine::{Drained, Engine, Watched};
 pub use life::Ack;
-pub use maintenance::ever_occurs;
+pub use maintenance::{ever_occurs, window as maintenance_window};
 pub use silence::validate as validate_silence;
 pub use view::{AlertView, Phase};
 

@@ -4,7 +4,7 @@
 //! checked in [`super::plan`].
 
 use super::alerting::definition::{
-    AlertingTable, ChannelTable, CheckAlertTable, ContactTable, MaintenanceTable, SloTable,
+    AlertingTable, ChannelTable, CheckAlertTable, ContactTable, MaintenanceTable, PartTable, SloTable, StatusTable,
 };
 use super::text::Text;
 use super::value::{Bound, Period};
@@ -149,8 +149,13 @@ pub struct AnyFile {
     /// When failure is expected.
     #[serde(default)]
     pub maintenance: Vec<MaintenanceTable>,
+    /// What the status page shows.
+    #[serde(default)]
+    pub part: Vec<PartTable>,
     #[serde(default)]
     pub alerting: AlertingTable,
+    #[serde(default)]
+    pub status: StatusTable,
     /// Files and folders with checks, relative to this file. Default: `["checks"]`.
     pub checks: Option<Vec<String>>,
     /// Files and folders with objectives, channels and contacts, relative to this file. Default: `["alerts"]`.

@@ -21,9 +21,10 @@ pub const CHECKS: [(&str, &str); 14] = [
 ];
 
 /// Every file of `alerts/`; a test demands that none is missing.
-pub const ALERTS: [(&str, &str); 2] = [
+pub const ALERTS: [(&str, &str); 3] = [
     ("alerts/contacts.toml", include_str!("../../alerts/contacts.toml")),
     ("alerts/promises.toml", include_str!("../../alerts/promises.toml")),
+    ("alerts/status.toml", include_str!("../../alerts/status.toml")),
 ];
 
 /// As if they had been read from the disk.

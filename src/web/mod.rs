@@ -5,6 +5,7 @@
 
 mod alerting;
 mod health;
+mod page;
 mod scrape;
 mod server;
 pub mod token;
@@ -31,6 +32,9 @@ pub use server::{Server, bind};
 /// Scrapes at the same time; more are refused. Each holds one view and one piece of text.
 const SCRAPES_MAX: usize = 8;
 
+/// Pages that are told of changes at the same time; half of the connections that there are.
+const VIEWERS_MAX: usize = 128;
+
 /// An acknowledgement, a silence: a sentence and some names.
 const BODY_BYTES_MAX: usize = 16 * 1024;
 
@@ -38,13 +42,21 @@ const BODY_BYTES_MAX: usize = 16 * 1024;
 struct Shared {
     eyes: Eyes,
     scrapes: Arc<Semaphore>,
+    /// Places of those whose page is live.
+    viewers: Arc<Semaphore>,
+    desk: Arc<page::Desk>,
 }
 
 /// All pages of a running agent.
 pub fn router(eyes: Eyes) -> Router {
-    let shared = Shared { eyes, scrapes: Arc::new(Semaphore::new(SCRAPES_MAX)) };
+    let shared = Shared {
+        eyes,
+        scrapes: Arc::new(Semaphore::new(SCRAPES_MAX)),
+        viewers: Arc::new(Semaphore::new(VIEWERS_MAX)),
+        desk: Arc::default(),
+    };
     Router::new()
-        .route("/", get(overview))
+        .merge(page::public())
         .route("/metrics", get(metrics))
         .route("/healthz", get(alive))
         .route("/readyz", get(ready))
@@ -88,28 +100,14 @@ async fn alive(State(shared): State<Shared>) -> Response {
 async fn ready(State(shared): State<Shared>) -> Response {
     let Some(view) = shared.eyes.look().await else { return stuck() };
     match view.not_ready() {
-        None => "ok
-"
-        .into_response(),
-        Some(why) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            why + "
-",
-        )
-            .into_response(),
+        None => "ok\n".into_response(),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, why + "\n").into_response(),
     }
 }
 
 async fn report(State(shared): State<Shared>) -> Response {
     match shared.eyes.look().await {
         Some(view) => Json(health::report(&view)).into_response(),
-        None => stuck(),
-    }
-}
-
-async fn overview(State(shared): State<Shared>) -> Response {
-    match shared.eyes.look().await {
-        Some(view) => overview_text(&view).into_response(),
         None => stuck(),
     }
 }

@@ -209,6 +209,37 @@ pub struct MaintenanceTable {
     pub sections: Vec<String>,
 }
 
+/// One `[[part]]`: a part of the shop as visitors of the status page know it.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PartTable {
+    /// Its name in badges, feeds and the API: lowercase letters, digits and hyphens.
+    pub name: String,
+    /// What visitors read. Default: the name.
+    pub title: Option<String>,
+    /// What it is for them, in a sentence.
+    pub description: Option<String>,
+    /// Sections whose checks tell how it is. Default: the one of its name, unless `checks` are named.
+    pub sections: Option<Vec<String>>,
+    /// Names of checks that tell how it is, beside those of the sections.
+    #[serde(default)]
+    pub checks: Vec<String>,
+    /// The objective whose minutes make its days and its uptime. Default: the worst of its checks that page does.
+    pub objective: Option<String>,
+}
+
+/// `[status]`: the status page. At most once in all files.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StatusTable {
+    /// Whose page it is: the name of the shop.
+    pub title: Option<String>,
+    /// A sentence below it.
+    pub about: Option<String>,
+    /// Where the shop is: an address that begins with `https://` or `http://`.
+    pub link: Option<Text>,
+}
+
 /// `[alerting]`: what holds for all alerts. At most once in all files.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

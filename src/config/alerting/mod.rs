@@ -2,6 +2,7 @@
 
 pub mod definition;
 mod promise;
+mod public;
 pub(super) mod read;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,9 @@ pub struct Alerting {
     pub channels: BTreeMap<Arc<str>, Arc<ChannelPlan>>,
     pub maintenance: Vec<Maintenance>,
     pub policy: Policy,
+    /// What the status page shows, in the order of the files; every section where nothing is defined.
+    pub parts: Vec<Arc<Part>>,
+    pub page: Page,
     /// The address of an outside dead man's switch.
     pub dead_mans_switch: Option<SecretString>,
     /// Objectives and channels that are defined and can't work now.
@@ -165,6 +169,33 @@ impl fmt::Debug for ChannelPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChannelPlan").field("name", &self.name).field("place", &self.place).finish()
     }
+}
+
+/// A part of the shop as visitors know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    pub name: Arc<str>,
+    pub title: String,
+    pub description: Option<String>,
+    pub sections: Vec<String>,
+    pub checks: Vec<Arc<str>>,
+    /// The objective that its days are made from.
+    pub objective: Option<Arc<str>>,
+}
+
+impl Part {
+    /// Whether a check tells how it is.
+    pub fn has(&self, check: &Arc<str>, section: &str) -> bool {
+        self.checks.contains(check) || self.sections.iter().any(|one| one == section)
+    }
+}
+
+/// Whose status page it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    pub title: Option<String>,
+    pub about: Option<String>,
+    pub link: Option<String>,
 }
 
 /// A time in which failure is expected.

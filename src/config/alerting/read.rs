@@ -1,6 +1,8 @@
 //! From the tables of `alerts/*.toml` to what can't be wrong: names first, then what names them.
 
-use super::definition::{AlertingTable, ChannelTable, ContactTable, MaintenanceTable, SloTable};
+use super::definition::{
+    AlertingTable, ChannelTable, ContactTable, MaintenanceTable, PartTable, SloTable, StatusTable,
+};
 use super::{Alerting, Begins, ChannelPlan, Contact, LeftOut, Maintenance};
 use crate::config::check::why_skipped;
 use crate::config::fault::{Fault, Place, Source, did_you_mean};
@@ -23,7 +25,9 @@ use toml::de::DeValue;
 /// One try of one message, unless the channel says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// What a file of alerts may hold.
-const KEYS: [&str; 5] = ["slo", "channel", "contact", "maintenance", "alerting"];
+const KEYS: [&str; 7] = ["slo", "channel", "contact", "maintenance", "part", "alerting", "status"];
+/// Tables of which there is one.
+const SINGLE: [&str; 2] = ["alerting", "status"];
 
 /// A table with its file and its place.
 pub struct At<'a, T> {
@@ -65,18 +69,15 @@ impl<'a> Reader<'a> {
         let contacts: Vec<At<ContactTable>> = self.named(tables.remove("contact"), "contact");
         let slos: Vec<At<SloTable>> = self.named(tables.remove("slo"), "objective");
         let maintenance: Vec<At<MaintenanceTable>> = self.named(tables.remove("maintenance"), "maintenance");
-        let mut policies: Vec<At<AlertingTable>> = self.parsed(tables.remove("alerting"));
-        for second in policies.iter().skip(1) {
-            let first = policies[0].place("");
-            self.faults.push(second.fault("", format!("`[alerting]` is given already at {first}")));
-        }
-        policies.truncate(1);
+        let parts: Vec<At<PartTable>> = self.named(tables.remove("part"), "part");
+        let policy: Option<At<AlertingTable>> = self.single(tables.remove("alerting"), "alerting");
+        let status: Option<At<StatusTable>> = self.single(tables.remove("status"), "status");
 
         let mut alerting = Alerting::default();
         self.channels(&channels, &mut alerting);
         self.contacts(&contacts, &channels, &mut alerting);
         let known: Vec<Arc<str>> = alerting.contacts.keys().cloned().collect();
-        self.policy(policies.pop(), &known, &mut alerting);
+        self.policy(policy, &known, &mut alerting);
         for at in &slos {
             self.objective(at, &known, &mut alerting);
         }
@@ -84,6 +85,9 @@ impl<'a> Reader<'a> {
             let objectives: Vec<&str> = slos.iter().map(|slo| slo.raw.name.as_str()).collect();
             self.maintenance(at, &objectives, &mut alerting);
         }
+        let objectives: Vec<&str> = slos.iter().map(|slo| slo.raw.name.as_str()).collect();
+        self.parts(&parts, &objectives, &mut alerting);
+        self.page(status, &mut alerting);
         self.checks_alerts(&known);
         alerting
     }
@@ -101,9 +105,9 @@ impl<'a> Reader<'a> {
                 continue;
             };
             match (known, value.get_ref()) {
-                ("alerting", DeValue::Table(_)) => tables.push((known, value)),
-                ("alerting", _) => {
-                    self.faults.push(source.fault(key.span().start, "`alerting` must be a table"));
+                (single, DeValue::Table(_)) if SINGLE.contains(&single) => tables.push((known, value)),
+                (single, _) if SINGLE.contains(&single) => {
+                    self.faults.push(source.fault(key.span().start, format!("`{single}` must be a table")));
                 }
                 (_, DeValue::Array(array)) => tables.extend(array.iter().map(|one| (known, one.clone()))),
                 _ => {
@@ -128,6 +132,21 @@ impl<'a> Reader<'a> {
                 Some(At { source, table, raw })
             })
             .collect()
+    }
+
+    /// As [`Reader::parsed`], where one is allowed.
+    fn single<T: for<'de> Deserialize<'de>>(
+        &mut self,
+        tables: Option<Vec<(&'a Source, Spanned<DeValue<'a>>)>>,
+        what: &str,
+    ) -> Option<At<'a, T>> {
+        let mut all = self.parsed::<T>(tables).into_iter();
+        let first = all.next()?;
+        for second in all {
+            let text = format!("`[{what}]` is given already at {}", first.place(""));
+            self.faults.push(second.fault("", text));
+        }
+        Some(first)
     }
 
     /// As [`Reader::parsed`]; each with a name that is well-formed and not taken by another of its kind.

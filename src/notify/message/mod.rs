@@ -10,6 +10,8 @@ mod text;
 mod when;
 mod words;
 
+pub use when::duration;
+
 use super::Parcel;
 use crate::alert::{Kind, Notice, Severity, Snapshot};
 use crate::plain;

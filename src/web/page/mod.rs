@@ -1,0 +1,83 @@
+//! Pages for people: the status page for everybody and, behind the gate, the operators' pages.
+//!
+//! A page is whole without a script. With one it is live: the script is told over `/live` that something has changed,
+//! gets the same page again and exchanges what differs. Each page is made at most twice a second however many people look
+//! at it, from a view that is shared; nobody who looks stands in the way of checking.
+
+mod assets;
+mod cached;
+mod live;
+mod status;
+pub mod words;
+
+use super::{Shared, stuck};
+use crate::app::Eyes;
+use crate::view::View;
+use crate::view::status::Status;
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use cached::Cached;
+use std::sync::Arc;
+
+/// What pages share.
+#[derive(Default)]
+pub struct Desk {
+    status: Cached,
+}
+
+/// What anybody may see.
+pub fn public() -> Router<Shared> {
+    Router::new()
+        .route("/", get(front))
+        .route("/live", get(live::status))
+        .route("/assets/{name}", get(assets::serve))
+        .route("/favicon.ico", get(assets::icon))
+}
+
+/// The status page for browsers, and text for those that don't ask for HTML.
+async fn front(State(shared): State<Shared>, headers: HeaderMap) -> Response {
+    if !wants_html(&headers) {
+        return match shared.eyes.look().await {
+            Some(view) => super::overview_text(&view).into_response(),
+            None => stuck(),
+        };
+    }
+    match status_page(&shared).await {
+        Some(page) => page.answer(&headers),
+        None => stuck(),
+    }
+}
+
+/// The page as it is now; the same one for half a second.
+async fn status_page(shared: &Shared) -> Option<Arc<cached::Page>> {
+    let make = async || {
+        let view = shared.eyes.look().await?;
+        Some(status::render(&see(&shared.eyes, &view).await, &view.left_out.page))
+    };
+    shared.desk.status.get(make).await
+}
+
+/// How the shop is, with what is known of the past.
+pub async fn see(_eyes: &Eyes, view: &View) -> Status {
+    Status::new(view, crate::view::status::Past::default())
+}
+
+/// Whether a browser asks.
+pub fn wants_html(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    accept.split(',').any(|kind| kind.trim().starts_with("text/html"))
+}
+
+/// A template that can't be filled is a bug; whoever looks is told no more than that.
+pub fn html(rendered: Result<String, askama::Error>) -> Response {
+    match rendered {
+        Ok(text) => ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page can't be made");
+            (StatusCode::INTERNAL_SERVER_ERROR, "this page can't be made; the log says why\n").into_response()
+        }
+    }
+}
