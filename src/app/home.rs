@@ -1,7 +1,7 @@
 //! Where the agent keeps what is its own: the file of the store, and the token beside it.
 
 use crate::config::Agent;
-use crate::web::token::Token;
+use crate::web::access::token::Token;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;

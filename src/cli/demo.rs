@@ -13,7 +13,7 @@ use crate::config::{Plan, Skipped};
 use crate::demo::switch::Switch;
 use crate::demo::{Shop, watch_list};
 use crate::probe::net::Net;
-use crate::web::token::Token;
+use crate::web::access::token::Token;
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -5,7 +5,7 @@ use crate::app::{App, Sources, Start, home, own};
 use crate::config::{Files, Plan};
 use crate::probe::net::Net;
 use crate::store::{Store, Trouble};
-use crate::web::token::{Token, guard};
+use crate::web::access::token::{Token, guard};
 use crate::web::{self, Router, Server};
 use clap::Args;
 use std::net::SocketAddr;

@@ -1,36 +1,27 @@
 //! What is served over HTTP. The only place (with the demo) that knows the web framework.
 //!
 //! Nothing here can hold the agent up: connections, headers, bodies and their time are bounded, and every answer is
-//! made from a view that is shared. What changes something takes the token ([`token::guard`]).
+//! made from a view that is shared. What changes something takes the token ([`access::token::guard`]).
 
-mod alerting;
-mod health;
+pub mod access;
+mod api;
 mod page;
 mod scrape;
 mod server;
-pub mod token;
 
 use crate::app::{Eyes, own};
-use crate::export::Exposition;
-use crate::export::exposition::Format;
 use crate::outcome::Status;
 use crate::view::View;
-use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Json, Response};
-use axum::routing::{delete, get, post};
-use futures_util::stream;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 pub use axum::Router;
-use scrape::bounded;
 pub use server::{Server, bind};
-
-/// Scrapes at the same time; more are refused. Each holds one view and one piece of text.
-const SCRAPES_MAX: usize = 8;
 
 /// Pages that are told of changes at the same time; half of the connections that there are.
 const VIEWERS_MAX: usize = 128;
@@ -51,41 +42,22 @@ struct Shared {
 pub fn router(eyes: Eyes) -> Router {
     let shared = Shared {
         eyes,
-        scrapes: Arc::new(Semaphore::new(SCRAPES_MAX)),
+        scrapes: Arc::new(Semaphore::new(scrape::SCRAPES_MAX)),
         viewers: Arc::new(Semaphore::new(VIEWERS_MAX)),
         desk: Arc::default(),
     };
     Router::new()
         .merge(page::public())
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(scrape::metrics))
         .route("/healthz", get(alive))
         .route("/readyz", get(ready))
-        .route("/api/v1/health", get(report))
-        .route("/api/v1/objectives", get(alerting::objectives))
-        .route("/api/v1/alerts", get(alerting::alerts))
-        .route("/api/v1/alerts/acknowledge", post(alerting::acknowledge))
-        .route("/api/v1/silences", get(alerting::silences).post(alerting::add_silence))
-        .route("/api/v1/silences/{id}", delete(alerting::end_silence))
-        .route("/api/v1/channels/{name}/test", post(alerting::test_channel))
+        .merge(api::router())
         .method_not_allowed_fallback(async || {
             (StatusCode::METHOD_NOT_ALLOWED, "this page does not take that method; `allow` says which\n")
         })
         .fallback(async || (StatusCode::NOT_FOUND, "no such page; see / for what there is\n"))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(shared)
-}
-
-async fn metrics(State(shared): State<Shared>, headers: HeaderMap) -> Response {
-    let Ok(place) = shared.scrapes.clone().try_acquire_owned() else {
-        own::request_refused();
-        return (StatusCode::SERVICE_UNAVAILABLE, "too many scrapes at the same time\n").into_response();
-    };
-    let Some(view) = shared.eyes.look().await else { return stuck() };
-    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    let format = Format::negotiate(accept);
-    let exposition = Exposition::new(view, shared.eyes.own.render(), format);
-    let kind = [(header::CONTENT_TYPE, format.content_type())];
-    (kind, Body::from_stream(stream::iter(bounded(exposition, place)))).into_response()
 }
 
 /// The process and its loops.
@@ -102,13 +74,6 @@ async fn ready(State(shared): State<Shared>) -> Response {
     match view.not_ready() {
         None => "ok\n".into_response(),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, why + "\n").into_response(),
-    }
-}
-
-async fn report(State(shared): State<Shared>) -> Response {
-    match shared.eyes.look().await {
-        Some(view) => Json(health::report(&view)).into_response(),
-        None => stuck(),
     }
 }
 

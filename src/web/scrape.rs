@@ -1,21 +1,45 @@
-//! The place that a scrape takes, and how long it may keep it.
+//! `/metrics`: the place that a scrape takes, and how long it may keep it.
 //!
 //! There are few places, and whoever reads slowly, or not at all, would keep one for ever: while nothing is read,
 //! nothing asks for the next piece, so the pieces can't tell the time themselves. A task takes the place away.
 
+use super::{Shared, own, stuck};
+use crate::export::Exposition;
+use crate::export::exposition::Format;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
+/// Scrapes at the same time; more are refused. Each holds one view and one piece of text.
+pub const SCRAPES_MAX: usize = 8;
+
 /// How long an answer may take; a server that scrapes waits ten seconds unless told otherwise.
 const SCRAPE_MAX: Duration = Duration::from_secs(30);
+
+pub(super) async fn metrics(State(shared): State<Shared>, headers: HeaderMap) -> Response {
+    let Ok(place) = shared.scrapes.clone().try_acquire_owned() else {
+        own::request_refused();
+        return (StatusCode::SERVICE_UNAVAILABLE, "too many scrapes at the same time\n").into_response();
+    };
+    let Some(view) = shared.eyes.look().await else { return stuck() };
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let format = Format::negotiate(accept);
+    let exposition = Exposition::new(view, shared.eyes.own.render(), format);
+    let kind = [(header::CONTENT_TYPE, format.content_type())];
+    (kind, Body::from_stream(stream::iter(bounded(exposition, place)))).into_response()
+}
 
 type Place = Arc<Mutex<Option<OwnedSemaphorePermit>>>;
 
 /// The pieces, while the place is held; an error once it is taken away, so that half an answer never looks whole.
-pub fn bounded(
+fn bounded(
     pieces: impl Iterator<Item = Vec<u8>>,
     place: OwnedSemaphorePermit,
 ) -> impl Iterator<Item = io::Result<Vec<u8>>> {

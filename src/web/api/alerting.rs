@@ -1,6 +1,5 @@
 //! Objectives, alerts and silences as JSON; and what changes them, which takes the token.
 
-use super::{Shared, stuck};
 use crate::alert::AlertView;
 use crate::app::{Command, Refused};
 use crate::config::alerting::Objective;
@@ -9,6 +8,7 @@ use crate::fact::{Acknowledgement, Is, Matcher, Silence};
 use crate::judge::calendar::Month;
 use crate::plain;
 use crate::view::{ObjectiveView, View};
+use crate::web::{Shared, stuck};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};

@@ -1,0 +1,3 @@
+//! Who may see and change what.
+
+pub mod token;
