@@ -28,6 +28,7 @@ use crate::mind::Mind;
 use crate::notify::{Delivery, courier};
 use crate::probe::net::Net;
 use crate::record::Run;
+use crate::record::windows::{Minute, Stretch, Window};
 use crate::schedule::Id;
 use crate::store::{Opened, Remembered};
 use crate::view::View;
@@ -72,6 +73,10 @@ pub enum Event {
     Ping(oneshot::Sender<()>),
     /// Somebody wants to see.
     Look(oneshot::Sender<Arc<View>>),
+    /// Somebody wants to see the last hour of every check, in the order of the definitions.
+    LookBack(oneshot::Sender<Vec<Vec<Minute>>>),
+    /// Somebody wants to see what the runs of one check took.
+    LookInto { check: Arc<str>, window: Window, answer: oneshot::Sender<Vec<Stretch>> },
 }
 
 /// What can be asked of a running agent.
@@ -127,6 +132,28 @@ impl Eyes {
         let asked = async {
             self.events.send(Event::Look(answer)).await.ok()?;
             view.await.ok()
+        };
+        tokio::time::timeout(ANSWER_MAX, asked).await.ok().flatten()
+    }
+
+    /// The last hour of every check, in the order of the view.
+    pub async fn look_back(&self) -> Option<Vec<Vec<Minute>>> {
+        let (answer, minutes) = oneshot::channel();
+        let asked = async {
+            self.events.send(Event::LookBack(answer)).await.ok()?;
+            minutes.await.ok()
+        };
+        tokio::time::timeout(ANSWER_MAX, asked).await.ok().flatten()
+    }
+
+    /// What the runs of one check took, minute by minute of an hour or by quarters of an hour of a day; nothing where
+    /// there is no such check.
+    pub async fn look_into(&self, check: &str, window: Window) -> Option<Vec<Stretch>> {
+        let (answer, stretches) = oneshot::channel();
+        let asked = async {
+            let event = Event::LookInto { check: check.into(), window, answer };
+            self.events.send(event).await.ok()?;
+            stretches.await.ok()
         };
         tokio::time::timeout(ANSWER_MAX, asked).await.ok().flatten()
     }

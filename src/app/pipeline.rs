@@ -3,13 +3,14 @@
 use super::self_watch::Beacon;
 use super::thinking::{Made, Thinking};
 use super::{Command, Definitions, Event, Refused, own};
-use crate::clock::{self, Now};
+use crate::clock::{self, Now, Steady};
 use crate::config::{Alerting, Check, Skipped};
 use crate::export::check_labels;
 use crate::fact::{Fact, What};
 use crate::mind::Promise;
 use crate::outcome::Status;
 use crate::record::cells::{Cells, Side};
+use crate::record::windows::Minute;
 use crate::record::{Record, Run};
 use crate::schedule::Id;
 use crate::store::{Batch, HistogramRow};
@@ -127,6 +128,18 @@ impl Pipeline {
             Event::Look(answer) => {
                 answer.send(Arc::new(self.view(clock::now()))).ok();
             }
+            Event::LookBack(answer) => {
+                answer.send(self.minutes(clock::steady())).ok();
+            }
+            Event::LookInto { check, window, answer } => {
+                let wanted = self.by_name.get(&*check).and_then(|at| self.order.get(*at));
+                let state = wanted.and_then(|(id, _)| self.states.get_mut(id));
+                let stretches = state.map(|state| {
+                    state.record.windows.advance(clock::steady());
+                    state.record.windows.stretches(window).collect()
+                });
+                answer.send(stretches.unwrap_or_default()).ok();
+            }
         }
     }
 
@@ -145,6 +158,16 @@ impl Pipeline {
         self.order = definitions.checks;
         self.skipped = definitions.skipped;
         self.alerting = definitions.alerting;
+    }
+
+    /// The last hour of every check.
+    fn minutes(&mut self, now: Steady) -> Vec<Vec<Minute>> {
+        let of = |(id, _): &(Id, Arc<Check>)| {
+            let Some(state) = self.states.get_mut(id) else { return Vec::new() };
+            state.record.windows.advance(now);
+            state.record.windows.minutes().collect()
+        };
+        self.order.iter().map(of).collect()
     }
 
     /// What is known now. A check where nothing happened since the last view, not even a minute, is not copied again.

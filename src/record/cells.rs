@@ -107,6 +107,11 @@ impl Cells {
         Some(found)
     }
 
+    /// Every cell as (its lowest value in seconds, how many runs), good and failed ones.
+    pub fn durations(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
+        self.cells.iter().map(|(cell, count)| (f64::from(cell & !FAILED) / 1e6, u64::from(*count)))
+    }
+
     /// One side as (lowest value in µs, marked; count).
     fn side(&self, side: Side) -> &[(u32, u32)] {
         let border = self.cells.partition_point(|(cell, _)| cell & FAILED == 0);

@@ -5,6 +5,8 @@
 
 pub mod access;
 mod api;
+mod chart;
+mod ops;
 mod page;
 mod scrape;
 mod server;
@@ -48,6 +50,8 @@ pub fn router(eyes: Eyes) -> Router {
     };
     Router::new()
         .merge(page::public())
+        .merge(ops::pages())
+        .merge(ops::changes())
         .route("/metrics", get(scrape::metrics))
         .route("/healthz", get(alive))
         .route("/readyz", get(ready))

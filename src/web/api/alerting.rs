@@ -127,7 +127,7 @@ fn alert(view: &AlertView) -> Value {
 /// What a new silence says.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewSilence {
+pub struct NewSilence {
     matchers: Vec<NewMatcher>,
     /// Two hours unless given; thirty days at most.
     seconds: Option<u64>,
@@ -136,30 +136,42 @@ pub(super) struct NewSilence {
     comment: String,
 }
 
+impl NewSilence {
+    pub fn new(matchers: Vec<Matcher>, seconds: u64, by: String, comment: String) -> NewSilence {
+        let matcher = |Matcher { label, is, value }| NewMatcher { label, is, value };
+        NewSilence { matchers: matchers.into_iter().map(matcher).collect(), seconds: Some(seconds), by, comment }
+    }
+}
+
 /// As [`Matcher`], from people: what is mistyped is not passed over.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewMatcher {
+pub struct NewMatcher {
     label: String,
     is: Is,
     value: String,
 }
 
 pub(super) async fn add_silence(State(shared): State<Shared>, Json(new): Json<NewSilence>) -> Response {
-    let from = crate::clock::wall();
+    match silence(new, crate::clock::wall()) {
+        Ok(silence) => {
+            let answer = json!(silence);
+            answered(shared.eyes.command(Command::Silence(silence)).await, |_| answer)
+        }
+        Err(why) => wrong(why),
+    }
+}
+
+/// The silence that is meant, from now on; or why it can't be.
+pub fn silence(new: NewSilence, from: Timestamp) -> Result<Silence, String> {
     let lasts = new.seconds.map_or(SILENCE, Duration::from_secs);
-    let (by, comment) = match acceptable(&new, lasts) {
-        Ok(texts) => texts,
-        Err(why) => return wrong(why),
-    };
+    let (by, comment) = acceptable(&new, lasts)?;
     let lasts = SignedDuration::try_from(lasts).unwrap_or(SignedDuration::ZERO);
     let until = from.saturating_add(lasts).unwrap_or(Timestamp::MAX);
     let id = format!("{:08x}", fastrand::u32(..));
     let matcher = |NewMatcher { label, is, value }| Matcher { label, is, value };
     let matchers = new.matchers.into_iter().map(matcher).collect();
-    let silence = Silence { id, matchers, from, until, by, comment };
-    let answer = json!(silence);
-    answered(shared.eyes.command(Command::Silence(silence)).await, |_| answer)
+    Ok(Silence { id, matchers, from, until, by, comment })
 }
 
 fn wrong(why: String) -> Response {
@@ -194,7 +206,7 @@ fn acceptable(new: &NewSilence, lasts: Duration) -> Result<(String, String), Str
 
 /// Who does it must be said; and nothing is longer than a sentence. Both come back as one plain line, since they are
 /// shown in terminals, messages and pages.
-fn who_and_why(by: &str, comment: &str) -> Result<(String, String), String> {
+pub fn who_and_why(by: &str, comment: &str) -> Result<(String, String), String> {
     if [by, comment].iter().any(|text| text.chars().count() > TEXT_MAX) {
         return Err(format!("`by` and `comment` have {TEXT_MAX} characters at most"));
     }

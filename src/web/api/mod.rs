@@ -3,6 +3,8 @@
 mod alerting;
 mod health;
 
+pub use alerting::{NewSilence, silence, who_and_why};
+
 use super::{Shared, stuck};
 use axum::Router;
 use axum::extract::State;

@@ -4,9 +4,10 @@
 //! gets the same page again and exchanges what differs. Each page is made at most twice a second however many people look
 //! at it, from a view that is shared; nobody who looks stands in the way of checking.
 
-mod assets;
+pub mod assets;
 mod cached;
-mod live;
+pub mod figure;
+pub mod live;
 mod status;
 pub mod words;
 
@@ -26,6 +27,8 @@ use std::sync::Arc;
 #[derive(Default)]
 pub struct Desk {
     status: Cached,
+    /// What tells whether an operators' page would be another one.
+    ops: Cached,
 }
 
 /// What anybody may see.

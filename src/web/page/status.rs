@@ -1,6 +1,5 @@
 //! The status page: is everything all right, what is not, since when, and how were the last 90 days.
 
-use super::assets;
 use super::words::{self, percent};
 use crate::config::alerting::Page;
 use crate::view::status::{DayStatus, Incident, Level, PartStatus, Status};
@@ -13,34 +12,16 @@ const INCIDENTS: SignedDuration = SignedDuration::from_hours(14 * 24);
 #[derive(Template)]
 #[template(path = "status.html")]
 struct StatusPage<'a> {
-    head: Head<'a>,
     status: &'a Status,
     page: &'a Page,
     incidents: Vec<&'a Incident>,
-}
-
-/// What every page begins with.
-pub struct Head<'a> {
-    pub title: &'a str,
-    pub style: &'static str,
-    pub script: &'static str,
-    pub icon: &'static str,
-    /// Where the script hears of changes; empty: the page does not change by itself.
-    pub live: &'a str,
-}
-
-impl<'a> Head<'a> {
-    pub fn new(title: &'a str, live: &'a str) -> Head<'a> {
-        Head { title, style: assets::style(), script: assets::script(), icon: assets::icon_name(), live }
-    }
 }
 
 /// The page as HTML. Its text changes with the minute, and whenever something does.
 pub fn render(status: &Status, page: &Page) -> String {
     let since = status.at.saturating_sub(INCIDENTS).unwrap_or(Timestamp::MIN);
     let incidents = status.incidents.iter().filter(|one| one.to.is_none_or(|to| to > since)).collect();
-    let title = page.title.as_deref().map_or_else(|| "Status".to_owned(), |title| format!("{title} · Status"));
-    let page = StatusPage { head: Head::new(&title, "/live"), status, page, incidents };
+    let page = StatusPage { status, page, incidents };
     // The template writes to memory and asks for nothing that can fail.
     page.render().unwrap_or_default()
 }

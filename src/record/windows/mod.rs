@@ -10,6 +10,10 @@
 //! after the first day; with a run every second 210 to 330 kB after a day. It ends there: a slice that is
 //! new takes the place of one that leaves, and the number of cells is bounded by that of runs.
 
+mod back;
+
+pub use back::{Minute, Stretch};
+
 use super::cells::{Cells, Packed, Side};
 use crate::clock::Steady;
 use crate::outcome::Status;

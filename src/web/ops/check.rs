@@ -1,0 +1,191 @@
+//! One check: how it is, what it measured, where its time went, and the heat map of how long its runs took.
+
+use super::checks::{icon, quantiles, word};
+use super::{Frame, Missing, Shared, Who, shown};
+use crate::clock;
+use crate::record::cells::{Cells, Side};
+use crate::record::windows::{Stretch, Window};
+use crate::view::{CheckView, View};
+use crate::web::chart::Range;
+use crate::web::chart::heat::{Column, Heat};
+use crate::web::page::{figure, words};
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+#[derive(Template)]
+#[template(path = "ops/check.html")]
+struct CheckPage {
+    frame: Frame,
+    check: std::sync::Arc<CheckView>,
+    word: &'static str,
+    icon: &'static str,
+    explained: Option<String>,
+    needs: String,
+    phases: Vec<(String, String, f64)>,
+    measures: Vec<Measure>,
+    windows: Vec<WindowRow>,
+    map: Option<String>,
+    span: &'static str,
+    every: String,
+    timeout: String,
+}
+
+struct Measure {
+    name: String,
+    labels: String,
+    value: String,
+    limit: String,
+}
+
+struct WindowRow {
+    name: &'static str,
+    runs: u64,
+    failed: u64,
+    missed: u64,
+    available: String,
+    quantiles: [String; 3],
+}
+
+/// How far back the heat map reaches.
+#[derive(Debug, Deserialize)]
+pub struct Asked {
+    span: Option<String>,
+}
+
+/// Heat maps that can be chosen.
+const SPANS: [(&str, Window, u64, u64); 2] =
+    [("1h", Window::Hour, 60, 60), ("24h", Window::Day, 900, 96)];
+
+pub async fn show(
+    State(shared): State<Shared>,
+    who: Who,
+    Path(name): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Response {
+    let wanted = asked.span.as_deref().unwrap_or("1h");
+    let span = SPANS.into_iter().find(|(span, ..)| *span == wanted).unwrap_or(SPANS[0]);
+    let stretches = shared.eyes.look_into(&name, span.1).await.unwrap_or_default();
+    shown(&shared, async |view| {
+        let found = view.by_name.get(&*name).and_then(|at| view.checks.get(*at));
+        let check = found.ok_or_else(|| Missing(format!("there is no check `{name}`")))?;
+        Ok(page(view, &who, check, &stretches, span))
+    })
+    .await
+}
+
+fn page(
+    view: &View,
+    who: &Who,
+    check: &std::sync::Arc<CheckView>,
+    stretches: &[Stretch],
+    (span, _, step, count): (&'static str, Window, u64, u64),
+) -> CheckPage {
+    let now = clock::now();
+    let map = (!stretches.is_empty()).then(|| heat(stretches, now, Duration::from_secs(step), count));
+    let about = format!("how long the runs of {} took over the last {span}", check.check.title);
+    CheckPage {
+        frame: Frame::new(view, who, &check.check.title, "/ops/checks"),
+        word: word(check),
+        icon: icon(check.status()),
+        explained: view.explained_by(check).map(|parent| parent.check.title.clone()),
+        needs: check.check.needs.join(", "),
+        phases: phases(check),
+        measures: measures(check),
+        windows: windows(check),
+        map: map.map(|map| map.svg(&about)),
+        span,
+        every: words::duration(check.check.every),
+        timeout: words::duration(check.check.timeout),
+        check: check.clone(),
+    }
+}
+
+/// Names, durations, and their shares of the run.
+fn phases(check: &CheckView) -> Vec<(String, String, f64)> {
+    let Some(last) = &check.last else { return Vec::new() };
+    let whole = last.run.took.as_secs_f64().max(1e-9);
+    let phase = |phase: &crate::outcome::Phase| {
+        let seconds = phase.took.as_secs_f64();
+        (phase.name.replace('_', " "), words::seconds(seconds), (seconds / whole * 100.0).min(100.0))
+    };
+    last.run.phases.iter().map(phase).collect()
+}
+
+fn measures(check: &CheckView) -> Vec<Measure> {
+    let Some(last) = &check.last else { return Vec::new() };
+    let limit = |name: &str| {
+        let limit = check.check.limits.iter().find(|limit| limit.measure == name)?;
+        let bound = |word: &str, bound: &Option<crate::config::value::Bound>| {
+            bound.as_ref().map(|bound| format!("{word} {bound}"))
+        };
+        let both = [bound("degraded", &limit.table.degraded), bound("failed", &limit.table.failed)];
+        Some(both.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    };
+    let shown = |measure: &crate::outcome::Measure| Measure {
+        name: figure::name(&measure.name),
+        labels: measure.labels.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(" · "),
+        value: figure::value(&measure.name, measure.value),
+        limit: limit(&measure.name).unwrap_or_default(),
+    };
+    last.run.outcome.measures.iter().map(shown).collect()
+}
+
+fn windows(check: &CheckView) -> Vec<WindowRow> {
+    let row = |(window, seen): (Window, &crate::view::WindowView)| WindowRow {
+        name: window.as_str(),
+        runs: seen.counts.known(),
+        failed: seen.counts.failed,
+        missed: seen.counts.unknown + seen.counts.dropped,
+        available: seen.counts.availability().map_or_else(|| "–".to_owned(), |share| words::percent(&share)),
+        quantiles: quantiles(seen),
+    };
+    Window::ALL.into_iter().zip(&check.windows).map(row).collect()
+}
+
+/// Rows of the map for each factor of ten.
+const ROWS: f64 = 10.0;
+
+fn heat(stretches: &[Stretch], now: clock::Now, step: Duration, count: u64) -> Heat {
+    let newest = now.steady.as_secs() / step.as_secs();
+    let begins = (newest + 1).saturating_sub(count) * step.as_secs();
+    let before = now.steady.saturating_sub(Duration::from_secs(begins));
+    let from = now.wall.saturating_sub(SignedDuration::try_from(before).unwrap_or_default()).unwrap_or(Timestamp::MIN);
+    let mut columns = vec![Column::default(); usize::try_from(count).unwrap_or_default()];
+    for stretch in stretches {
+        let at = stretch.from.as_secs().checked_sub(begins).map(|after| after / step.as_secs());
+        if let Some(column) = at.and_then(|at| columns.get_mut(usize::try_from(at).ok()?)) {
+            *column = of_stretch(stretch);
+        }
+    }
+    let length = SignedDuration::from_secs(i64::try_from(count * step.as_secs()).unwrap_or(i64::MAX));
+    let to = from.saturating_add(length).unwrap_or(Timestamp::MAX);
+    Heat { range: Range { from, to }, step: step.as_secs_f64(), columns }
+}
+
+fn of_stretch(stretch: &Stretch) -> Column {
+    let known = stretch.counts.known();
+    Column {
+        cells: rows(&stretch.cells),
+        quantiles: stretch
+            .cells
+            .quantiles(Side::Good, [0.5, 0.95, 0.99])
+            .or_else(|| stretch.cells.quantiles(Side::Failed, [0.5, 0.95, 0.99])),
+        failed_ratio: if known > 0 { stretch.counts.failed as f64 / known as f64 } else { 0.0 },
+        measured: known > 0,
+    }
+}
+
+/// Cells joined to rows of equal height on a logarithmic scale.
+fn rows(cells: &Cells) -> Vec<(f64, f64, u64)> {
+    let mut rows: BTreeMap<i32, u64> = BTreeMap::new();
+    for (seconds, count) in cells.durations() {
+        *rows.entry((seconds.max(1e-6).log10() * ROWS).floor() as i32).or_default() += count;
+    }
+    let edge = |row: i32| 10_f64.powf(f64::from(row) / ROWS);
+    rows.into_iter().map(|(row, count)| (edge(row), edge(row + 1), count)).collect()
+}

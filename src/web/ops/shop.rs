@@ -1,0 +1,189 @@
+//! The shop in numbers: what the checks of the business measured, as tiles, tables and columns.
+//!
+//! A measure without labels is a tile, measures with labels are rows of a table, and where the only label is a day they
+//! are columns over time. What a customer is called or where they live is in none of them: the queries don't ask for it.
+
+use super::{Frame, Shared, Who, shown};
+use crate::outcome::Measure;
+use crate::view::{CheckView, View};
+use crate::web::page::figure;
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use std::fmt::Write;
+use std::sync::Arc;
+
+/// Sections whose measures are about the business and not about machines.
+const SECTIONS: [&str; 3] = ["business", "orders", "payments"];
+/// What an operator of the shop looks at first, in this order.
+const FIRST: [&str; 10] = [
+    "revenue_dollars",
+    "orders",
+    "average_order_dollars",
+    "conversion_ratio",
+    "pending_orders",
+    "stuck_orders",
+    "failed_payments",
+    "payments_succeeded",
+    "refunds",
+    "webhook_queue_pending",
+];
+
+#[derive(Template)]
+#[template(path = "ops/shop.html")]
+struct ShopPage {
+    frame: Frame,
+    tiles: Vec<Tile>,
+    tables: Vec<Table>,
+    missing: Vec<(String, String)>,
+}
+
+/// One number.
+pub struct Tile {
+    pub check: String,
+    pub name: String,
+    pub value: String,
+}
+
+/// The labelled measures of one check.
+struct Table {
+    id: String,
+    title: String,
+    description: Option<String>,
+    head: Vec<String>,
+    /// Texts of the labels, then values with their share of the highest one in percent.
+    rows: Vec<(Vec<String>, Vec<(String, f64)>)>,
+    columns: Option<String>,
+}
+
+pub async fn show(State(shared): State<Shared>, who: Who) -> Response {
+    shown(&shared, async |view| {
+        let business = of_business(view);
+        let missing = business.iter().filter(|check| check.last.is_none() || check.reason().is_some());
+        Ok(ShopPage {
+            frame: Frame::new(view, &who, "The shop", "/ops/shop"),
+            tiles: all_tiles(view),
+            missing: missing
+                .map(|check| {
+                    let why = check.reason().map_or_else(|| "it has not run yet".to_owned(), |one| one.text.clone());
+                    (check.check.title.clone(), why)
+                })
+                .collect(),
+            tables: business.into_iter().filter_map(table).collect(),
+        })
+    })
+    .await
+}
+
+fn of_business(view: &View) -> Vec<&Arc<CheckView>> {
+    view.checks.iter().filter(|check| SECTIONS.contains(&check.check.section.as_str()) && !check.check.counts).collect()
+}
+
+/// The numbers that matter most.
+pub fn tiles(view: &View) -> Vec<Tile> {
+    let all = all_tiles(view);
+    let count = FIRST.len().min(8);
+    all.into_iter().take(count).collect()
+}
+
+fn all_tiles(view: &View) -> Vec<Tile> {
+    let mut tiles: Vec<(usize, Tile)> = Vec::new();
+    for check in of_business(view) {
+        for measure in measures(check).filter(|measure| measure.labels.is_empty()) {
+            let rank = FIRST.iter().position(|first| *first == measure.name).unwrap_or(FIRST.len());
+            let tile = Tile {
+                check: check.check.name.to_string(),
+                name: figure::name(&measure.name),
+                value: figure::value(&measure.name, measure.value),
+            };
+            tiles.push((rank, tile));
+        }
+    }
+    tiles.sort_by_key(|(rank, _)| *rank);
+    tiles.into_iter().map(|(_, tile)| tile).collect()
+}
+
+fn measures(check: &CheckView) -> impl Iterator<Item = &Measure> {
+    let fresh = check.last.as_ref().filter(|_| !check.stale);
+    fresh.into_iter().flat_map(|last| &last.run.outcome.measures)
+}
+
+fn table(check: &Arc<CheckView>) -> Option<Table> {
+    let labelled: Vec<&Measure> = measures(check).filter(|measure| !measure.labels.is_empty()).collect();
+    let first = labelled.first()?;
+    let mut names: Vec<&str> = Vec::new();
+    let mut rows: Vec<(&Vec<(String, String)>, Vec<Option<f64>>)> = Vec::new();
+    for measure in &labelled {
+        let column = names.iter().position(|name| *name == measure.name).unwrap_or_else(|| {
+            names.push(&measure.name);
+            names.len() - 1
+        });
+        let row = match rows.iter().position(|(labels, _)| **labels == measure.labels) {
+            Some(at) => at,
+            None => {
+                rows.push((&measure.labels, Vec::new()));
+                rows.len() - 1
+            }
+        };
+        let values = &mut rows[row].1;
+        values.resize(values.len().max(column + 1), None);
+        values[column] = Some(measure.value);
+    }
+    let days = first.labels.len() == 1 && rows.iter().all(|(labels, _)| is_day(&labels[0].1));
+    let highest = |column: usize| {
+        rows.iter().filter_map(|(_, values)| values.get(column).copied().flatten()).fold(0.0, f64::max)
+    };
+    let highest: Vec<f64> = (0..names.len()).map(highest).collect();
+    let shown = rows.iter().map(|(labels, values)| {
+        let labels = labels.iter().map(|(_, value)| value.clone()).collect();
+        let value = |column: usize| {
+            let value = values.get(column).copied().flatten();
+            let share = value.map_or(0.0, |value| (value / highest[column].max(1e-9) * 100.0).clamp(0.0, 100.0));
+            (value.map_or_else(|| "–".to_owned(), |value| figure::value(names[column], value)), share)
+        };
+        (labels, (0..names.len()).map(value).collect())
+    });
+    let labels = first.labels.iter().map(|(label, _)| label.replace('_', " "));
+    Some(Table {
+        id: check.check.name.to_string(),
+        title: check.check.title.clone(),
+        description: check.check.description.clone(),
+        head: labels.chain(names.iter().map(|name| figure::name(name))).collect(),
+        rows: shown.collect(),
+        columns: days.then(|| columns(&check.check.title, &names, &rows)),
+    })
+}
+
+fn is_day(text: &str) -> bool {
+    text.parse::<jiff::civil::Date>().is_ok()
+}
+
+/// One column a day for the measure in money, or else the first.
+fn columns(title: &str, names: &[&str], rows: &[(&Vec<(String, String)>, Vec<Option<f64>>)]) -> String {
+    const HEIGHT: f64 = 120.0;
+    let which = names.iter().position(|name| name.ends_with("_dollars")).unwrap_or_default();
+    let value = |values: &Vec<Option<f64>>| values.get(which).copied().flatten().unwrap_or_default();
+    let mut days: Vec<(&str, f64)> = rows.iter().map(|(labels, values)| (labels[0].1.as_str(), value(values))).collect();
+    days.sort_by(|a, b| a.0.cmp(b.0));
+    let highest = days.iter().map(|(_, value)| *value).fold(1e-9, f64::max);
+    let width = 720.0 / days.len().max(1) as f64;
+    let title = title.replace(['<', '>', '&', '"'], " ");
+    let name = figure::name(names[which]);
+    let mut svg = format!("<svg viewBox=\"0 0 720 {}\" role=\"img\" aria-label=\"{title}: {name} by day\">", HEIGHT + 18.0);
+    for (at, (day, value)) in days.iter().enumerate() {
+        let height = value / highest * HEIGHT;
+        let x = at as f64 * width;
+        // Writing to a string can't fail.
+        let _ = write!(
+            svg,
+            "<rect class=\"f1\" x=\"{x:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{height:.1}\" rx=\"2\"><title>{day}: {}</title></rect>",
+            HEIGHT - height,
+            (width - 3.0).max(1.0),
+            figure::value(names[which], *value),
+        );
+        if at % 7 == days.len().saturating_sub(1) % 7 {
+            let _ = write!(svg, "<text x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>", x + width / 2.0, HEIGHT + 14.0, &day[5..]);
+        }
+    }
+    svg + "</svg>"
+}
