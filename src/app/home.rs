@@ -1,6 +1,7 @@
 //! Where the agent keeps what is its own: the file of the store, and the token beside it.
 
-use crate::config::Agent;
+use crate::config::http::Digest;
+use crate::config::{Agent, Http};
 use crate::web::access::token::Token;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -36,19 +37,20 @@ pub fn token_path(store: &Path) -> PathBuf {
     name.into()
 }
 
-/// The token that the definitions give; otherwise one made now.
-pub fn token(agent: &Agent) -> Result<Token, String> {
-    agent.token.as_ref().map_or_else(Token::new, |given| Ok(Token::given(given.0.clone())))
+/// What operators present: the token that the definitions give, or else one that is made now and comes along in the clear.
+pub fn token(http: &Http) -> Result<(Digest, Option<Token>), String> {
+    match &http.token {
+        Some(given) => Ok((given.clone(), None)),
+        None => Token::new().map(|made| (made.digest(), Some(made))),
+    }
 }
 
 /// Keeps a token that was made now beside the store, readable by this user only. Once this agent has the port and the
 /// store: another one that runs keeps its own. One that can't be kept serves all the same, and is known to nobody.
-pub fn keep_token(agent: &Agent, token: &Token, store: &Path) {
-    if agent.token.is_none() {
-        let path = token_path(store);
-        if let Err(error) = keep(&path, token) {
-            tracing::warn!(file = %path.display(), %error, "can't keep the token for `atalaya ack` and `atalaya silence`");
-        }
+pub fn keep_token(token: &Token, store: &Path) {
+    let path = token_path(store);
+    if let Err(error) = keep(&path, token) {
+        tracing::warn!(file = %path.display(), %error, "can't keep the token for `atalaya ack` and `atalaya silence`");
     }
 }
 

@@ -22,7 +22,7 @@ mod thinking;
 
 use crate::clock::{self, Now};
 use crate::config::text::Variables;
-use crate::config::{Agent, Alerting, Check, Files, Plan, Skipped};
+use crate::config::{Agent, Alerting, Check, Files, Http, Plan, Skipped};
 use crate::fact::{Acknowledgement, Silence};
 use crate::mind::Mind;
 use crate::notify::{Delivery, courier};
@@ -196,6 +196,8 @@ impl Eyes {
 /// A running agent.
 pub struct App {
     pub eyes: Eyes,
+    /// Who may ask for what, as the definitions say it now.
+    pub http: watch::Receiver<Arc<Http>>,
     agent: Agent,
     stop: watch::Sender<bool>,
     runner: tokio::task::JoinHandle<()>,
@@ -225,6 +227,7 @@ impl App {
         let agent = plan.agent.clone();
         let (events, inbox) = mpsc::channel(EVENTS_MAX);
         let (stop, stopped) = watch::channel(false);
+        let (http, access) = watch::channel(plan.http.clone());
         let mut ids = Ids::default();
         let definitions = ids.assign(plan, &HashMap::new());
         let runs_max = limits::runs_max(agent.runs_max);
@@ -273,11 +276,12 @@ impl App {
                 events,
                 courier: office.courier.clone(),
                 alerting,
+                http,
                 systemd: self_watch.systemd.clone(),
             },
         );
         let reload = tokio::spawn(reload.run(reload::texts(&files), hangup, stopped));
-        App { eyes, agent, stop, runner, pipeline, reload, office, self_watch }
+        App { eyes, http: access, agent, stop, runner, pipeline, reload, office, self_watch }
     }
 
     pub fn agent(&self) -> &Agent {

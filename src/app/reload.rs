@@ -9,7 +9,7 @@ use super::runner::Order;
 use super::self_watch::Systemd;
 use super::{Definitions, Event, Ids, Sources, own, told_to_stop};
 use crate::clock;
-use crate::config::{self, Agent, Alerting, Check, Files, Plan};
+use crate::config::{self, Agent, Alerting, Check, Files, Http, Plan};
 use crate::notify::courier;
 use notify::event::{EventKind, ModifyKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
@@ -37,6 +37,8 @@ pub struct Outlets {
     pub courier: mpsc::Sender<courier::Order>,
     /// Of who watches the agent itself.
     pub alerting: watch::Sender<Arc<Alerting>>,
+    /// Of who may ask for what.
+    pub http: watch::Sender<Arc<Http>>,
     pub systemd: Arc<Systemd>,
 }
 
@@ -113,8 +115,12 @@ impl Reload {
             return own::reloaded(None);
         }
         if plan.agent != self.agent {
-            tracing::warn!("[agent] or [http] changed; that takes effect at the next start");
+            tracing::warn!("[agent], [store] or `listen` changed; that takes effect at the next start");
         }
+        if plan.http.tls.is_some() != self.outlets.http.borrow().tls.is_some() {
+            tracing::warn!("TLS is switched on or off at the next start");
+        }
+        let http = plan.http.clone();
         let before = self.current.checks.iter().map(|(id, check)| (check.name.clone(), (*id, check.clone())));
         let before: HashMap<_, _> = before.collect();
         let definitions = self.ids.assign(plan, &before);
@@ -127,6 +133,7 @@ impl Reload {
         self.outlets.events.send(Event::Replanned(definitions.clone())).await.ok();
         self.outlets.courier.send(courier::Order::Replan(definitions.alerting.clone())).await.ok();
         self.outlets.alerting.send_replace(definitions.alerting.clone());
+        self.outlets.http.send_replace(http);
         self.outlets.orders.send(Order::Replan(definitions)).await.ok();
         own::reloaded(Some(clock::wall().as_millisecond() as f64 / 1e3));
         tracing::info!(checks, unchanged, skipped, "definitions read again");

@@ -13,6 +13,7 @@ use crate::config::{Plan, Skipped};
 use crate::demo::switch::Switch;
 use crate::demo::{Shop, watch_list};
 use crate::probe::net::Net;
+use crate::web::access::gate::Pages;
 use crate::web::access::token::Token;
 use clap::Args;
 use std::net::SocketAddr;
@@ -90,7 +91,11 @@ async fn show(options: Options, signals: Signals) -> Result<(), u8> {
     let (mut plan, files) = load_files(&origin, &variables, &net)?;
     hurry(&mut plan);
     let token = Token::new().map_err(fail)?;
-    let control = shop.faults.router().merge(shop.inbox.clone());
+    let more = Pages {
+        private: shop.faults.list_router().merge(shop.inbox.clone()),
+        changes: shop.faults.change_router(),
+        ..Pages::default()
+    };
     let left_out = left_out(&plan);
     let site = shop.site.clone();
     let sources = Sources { origin, variables: Arc::new(variables), net };
@@ -100,8 +105,10 @@ async fn show(options: Options, signals: Signals) -> Result<(), u8> {
         sources,
         address: options.listen,
         store: Some(directory.path().join(home::STORE)),
-        token: token.clone(),
-        more: control,
+        token: token.digest(),
+        // Whoever started the demo reads it below.
+        made: None,
+        more,
     };
     let watching = watch.until_told(signals, |address| {
         // The demo runs all the same: the pages can be read where standard output can't.
@@ -152,6 +159,7 @@ fn welcome(address: SocketAddr, site: &str, token: &Token, left_out: &str) -> St
   promises  http://{address}/api/v1/objectives
   alerts    http://{address}/api/v1/alerts
   inbox     http://{address}/inbox
+  operators http://{address}/ops  (token {token})
   the shop  {site}/
 {left_out}
 

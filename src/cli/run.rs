@@ -1,17 +1,24 @@
 //! `atalaya run`: watch until told to stop.
 
 use super::{Definitions, exit, fail, load_files, log, variables};
+use crate::app::files::{SECRET_BYTES_MAX, read_text};
 use crate::app::{App, Sources, Start, home, own};
-use crate::config::{Files, Plan};
+use crate::config::http::Digest;
+use crate::config::{Files, Http, Plan};
 use crate::probe::net::Net;
 use crate::store::{Store, Trouble};
-use crate::web::access::token::{Token, guard};
-use crate::web::{self, Router, Server};
+use crate::web::access::Access;
+use crate::web::access::gate::Pages;
+use crate::web::access::token::Token;
+use crate::web::{self, Certificate, Server};
 use clap::Args;
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -48,11 +55,12 @@ pub async fn main(options: Options) -> u8 {
         Some(none) if none == Path::new("none") => None,
         given => Some(home::store_path(given, &plan.agent, &sources.origin.agent)),
     };
-    let token = match home::token(&plan.agent) {
+    let (token, made) = match home::token(&plan.http) {
         Ok(token) => token,
         Err(error) => return fail(error),
     };
-    let watch = Watch { plan, files, sources, address, store, token, more: Router::new() };
+    let more = Pages::default();
+    let watch = Watch { plan, files, sources, address, store, token, made, more };
     match watch.until_told(signals, |_| {}).await {
         Ok(()) => exit::OK,
         Err(error) => fail(error),
@@ -86,17 +94,21 @@ pub struct Watch {
     pub address: SocketAddr,
     /// The file of the store; none: everything is forgotten when it ends.
     pub store: Option<PathBuf>,
-    /// What changes something takes it.
-    pub token: Token,
+    /// What operators present.
+    pub token: Digest,
+    /// The token in the clear, where it was made now and is to be kept beside the store.
+    pub made: Option<Token>,
     /// Served beside the agent's own pages.
-    pub more: Router,
+    pub more: Pages,
 }
 
 impl Watch {
     /// Runs until SIGTERM or SIGINT; a second one ends it at once. `started` is told where it listens.
     pub async fn until_told(self, signals: Signals, started: impl FnOnce(SocketAddr)) -> Result<(), String> {
-        let Watch { plan, files, sources, address, store, token, more } = self;
+        let Watch { plan, files, sources, address, store, token, made, more } = self;
         let Signals { mut terminate, mut interrupt, hangup } = signals;
+        let access = Access::new(token, plan.http.clone())?;
+        let certificate = plan.http.tls.as_ref().map(|tls| Certificate::read(tls, read_pem)).transpose()?;
         let listener = web::bind(address).await?;
         let address = listener.local_addr().map_err(|error| format!("can't tell the port: {error}"))?;
         let handle = own::install()?;
@@ -111,17 +123,19 @@ impl Watch {
                     Err(error) if matches!(error.trouble, Trouble::InUse | Trouble::Foreign) => {
                         return Err(format!("{error}\n  hint: name another file with --store"));
                     }
-                    _ => home::keep_token(&plan.agent, &token, &path),
+                    _ => made.iter().for_each(|made| home::keep_token(made, &path)),
                 }
                 Some((path, opened))
             }
             None => None,
         };
         let mut app = App::start(Start { plan, files, sources, hangup, own: handle, store });
-        let pages = guard(web::router(app.eyes.clone()).merge(more), token);
-        let server = Server::start(listener, pages);
-        tracing::info!(%address, checks, skipped, "watching");
-        app.ready(&format!("watching {checks} checks, {skipped} skipped; http://{address}"));
+        let pages = web::router(app.eyes.clone(), &access, more);
+        let scheme = if certificate.is_some() { "https" } else { "http" };
+        let server = Server::start(listener, pages, certificate.clone())?;
+        let follows = follow(access, certificate, app.http.clone());
+        tracing::info!(%address, scheme, checks, skipped, "watching");
+        app.ready(&format!("watching {checks} checks, {skipped} skipped; {scheme}://{address}"));
         started(address);
         let why = tokio::select! {
             _ = terminate.recv() => "SIGTERM",
@@ -130,6 +144,7 @@ impl Watch {
         };
         tracing::info!(signal = why, grace = ?app.agent().grace, "stopping");
         upkeep.abort();
+        follows.abort();
         // No new runs from this moment on; pages are served until their answers are out.
         app.begin_stop();
         tokio::select! {
@@ -141,9 +156,39 @@ impl Watch {
     }
 }
 
+fn read_pem(path: &Path) -> io::Result<String> {
+    read_text(path, SECRET_BYTES_MAX)
+}
+
+/// Takes over what the definitions say of who may ask, and the certificate, whenever they are read again.
+fn follow(
+    access: Access,
+    certificate: Option<Arc<Certificate>>,
+    http: watch::Receiver<Arc<Http>>,
+) -> JoinHandle<()> {
+    let mut changes = http.clone();
+    tokio::spawn(async move {
+        let terms = async {
+            while changes.changed().await.is_ok() {
+                let now = changes.borrow_and_update().clone();
+                access.renew(now);
+            }
+        };
+        match certificate {
+            Some(certificate) => {
+                tokio::join!(terms, certificate.follow(read_pem, http));
+            }
+            None => terms.await,
+        }
+    })
+}
+
 fn tell(plan: &Plan, address: SocketAddr) {
     if !address.ip().is_loopback() {
-        tracing::warn!(%address, "serving beyond this machine: whoever reaches the port can read the metrics");
+        tracing::info!(%address, "serving beyond this machine: whoever reaches the port sees the status page; metrics and all else take the token there");
+        if plan.http.tls.is_none() && !plan.http.https {
+            tracing::warn!(%address, "no TLS: whoever listens on the way reads the token; give `certificate` and `key` in [http], or a proxy in front");
+        }
     }
     for one in &plan.skipped {
         tracing::warn!(check = &*one.name, reason = one.why, "check skipped");

@@ -115,9 +115,21 @@ pub struct AgentTable {
 pub struct HttpTable {
     /// `address:port`. Default: `127.0.0.1:9760`.
     pub listen: Option<Text>,
-    /// What `atalaya ack` and `atalaya silence` present. Default: made anew at each start, and kept in a file beside
-    /// the store that only this user can read.
+    /// What an operator presents: sixteen characters at least, or `sha256:` and the 64 hexadecimal digits of its hash
+    /// (`atalaya token` makes both). Default: made anew at each start, and kept in a file beside the store that only
+    /// this user can read.
     pub token: Option<Text>,
+    /// The names beside those of this machine under which it is reached: `["status.shop.example"]`. Where they are
+    /// given, requests under any other name are refused. The host of `url` in `[alerting]` is always one of them.
+    pub hosts: Option<Vec<Text>>,
+    /// Whether callers on this machine read without a token. Default: true. Say false where a reverse proxy on this
+    /// machine passes strangers on without saying so (no `X-Forwarded-For`).
+    pub open_to_loopback: Option<bool>,
+    /// A file with the certificate and its chain in PEM, relative to this file; with `key`, it is served over TLS. Read
+    /// anew when it changes.
+    pub certificate: Option<Text>,
+    /// The file with the certificate's key in PEM.
+    pub key: Option<Text>,
 }
 
 /// What outlives the process.

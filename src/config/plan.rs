@@ -6,9 +6,10 @@ use super::definition::{AgentFile, CheckTable};
 use super::fault::{Fault, Place, Source};
 use super::text::{Text, Variables};
 use super::value::Period;
-use super::{graph, read};
+use super::{graph, http, read};
 use crate::probe::net::Net;
-use secrecy::{ExposeSecret, SecretString};
+use http::Http;
+use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -36,6 +37,7 @@ pub struct Files {
 #[derive(Debug)]
 pub struct Plan {
     pub agent: Agent,
+    pub http: Arc<Http>,
     /// In the order of the files.
     pub checks: Vec<Arc<Check>>,
     pub skipped: Vec<Skipped>,
@@ -48,29 +50,21 @@ pub struct Agent {
     pub listen: SocketAddr,
     pub runs_max: Option<u32>,
     pub grace: Duration,
-    /// What writing over HTTP takes; none: made anew at each start.
-    pub token: Option<Token>,
     /// The file of the store as it is written, where it is.
     pub store: Option<String>,
 }
 
-/// A secret that can be compared with another of the definitions, and with nothing else.
-#[derive(Debug, Clone)]
-pub struct Token(pub SecretString);
-
-impl PartialEq for Token {
-    fn eq(&self, other: &Token) -> bool {
-        self.0.expose_secret() == other.0.expose_secret()
-    }
-}
-
-impl Eq for Token {}
-
 /// Reads everything. Faults come in the order of the files.
 pub fn load(files: &Files, variables: &Variables, net: &Arc<Net>) -> Result<Plan, Vec<Fault>> {
     let mut faults = Vec::new();
-    let agent = agent(files.agent.as_ref(), variables, &mut faults);
-    let mut plan = Plan { agent, checks: Vec::new(), skipped: Vec::new(), alerting: Arc::default() };
+    let (agent, mut http) = agent(files.agent.as_ref(), variables, &mut faults);
+    let mut plan = Plan {
+        agent,
+        http: Arc::default(),
+        checks: Vec::new(),
+        skipped: Vec::new(),
+        alerting: Arc::default(),
+    };
     let mut names = BTreeMap::new();
     let mut needs = Vec::new();
     for source in &files.checks {
@@ -100,6 +94,8 @@ pub fn load(files: &Files, variables: &Variables, net: &Arc<Net>) -> Result<Plan
         faults: &mut faults,
     };
     let alerting = reader.read(&files.alerts);
+    http.reached_at(alerting.policy.url.as_deref());
+    plan.http = Arc::new(http);
     plan.alerting = Arc::new(alerting);
     faults.extend(graph::faults(&needs, names.keys().map(String::as_str)));
     if faults.is_empty() {
@@ -111,8 +107,9 @@ pub fn load(files: &Files, variables: &Variables, net: &Arc<Net>) -> Result<Plan
     }
 }
 
-fn agent(source: Option<&Source>, variables: &Variables, faults: &mut Vec<Fault>) -> Agent {
+fn agent(source: Option<&Source>, variables: &Variables, faults: &mut Vec<Fault>) -> (Agent, Http) {
     let mut file = AgentFile::default();
+    let mut http = Http { open_to_loopback: true, ..Http::default() };
     let mut listen_at = None;
     if let Some(source) = source
         && let Some(table) = read::parse(source, faults)
@@ -120,6 +117,7 @@ fn agent(source: Option<&Source>, variables: &Variables, faults: &mut Vec<Fault>
         let table = Spanned::new(table.span(), DeValue::Table(table.into_inner()));
         listen_at = Some(source.place(read::offset_of(&table, "http.listen")));
         file = read::read(source, &table, faults).unwrap_or_default();
+        http = http::Reader { variables, source, table: &table, faults }.read(&file.http);
     }
     let default = SocketAddr::from(([127, 0, 0, 1], 9760));
     let listen = match (&file.http.listen, listen_at) {
@@ -139,9 +137,9 @@ fn agent(source: Option<&Source>, variables: &Variables, faults: &mut Vec<Fault>
     let filled = |text: &Option<Text>| {
         text.as_ref()?.resolve(variables).ok().filter(|text| !text.expose_secret().is_empty())
     };
-    let token = filled(&file.http.token).map(Token);
     let store = filled(&file.store.path).map(|path| path.expose_secret().to_owned());
-    Agent { listen, runs_max, grace: file.agent.grace.map_or(GRACE, Period::get), token, store }
+    let grace = file.agent.grace.map_or(GRACE, Period::get);
+    (Agent { listen, runs_max, grace, store }, http)
 }
 
 /// The files and folders that `atalaya.toml` names under `checks` or `alerts`. They are taken as they stand, whatever else is wrong

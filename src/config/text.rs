@@ -58,6 +58,11 @@ impl Variables {
         self.values.insert(name.to_owned(), SecretString::from(value));
     }
 
+    /// What a file holds that a definition names.
+    pub fn read_file(&self, path: &Path) -> io::Result<String> {
+        (self.read)(path)
+    }
+
     /// The value of a variable; one that is set to nothing counts as not set.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(ExposeSecret::expose_secret).filter(|value| !value.is_empty())

@@ -1,15 +1,14 @@
 //! Everything in the demo that can be broken, by one name each, and the HTTP control that does it.
 //!
 //! `GET /faults` lists them, `POST /faults/{name}` with `{"on": true}` breaks, `DELETE /faults/{name}` mends,
-//! `DELETE /faults` mends all. Changes take JSON or a method that a foreign page can't send without asking, so a page in a
-//! browser on the same machine can't break the demo.
+//! `DELETE /faults` mends all. Changes are the operators' only, as everything that changes something.
 
 use super::fault::ShopFault;
 use super::site::Trouble;
 use super::{resend, square, upstash};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -151,10 +150,15 @@ impl Faults {
         Ok(())
     }
 
-    /// The control.
-    pub fn router(&self) -> Router {
+    /// How everything stands.
+    pub fn list_router(&self) -> Router {
+        Router::new().route("/faults", get(list)).with_state(self.clone())
+    }
+
+    /// The control. Whoever serves it says who may.
+    pub fn change_router(&self) -> Router {
         Router::new()
-            .route("/faults", get(list).delete(mend))
+            .route("/faults", delete(mend))
             .route("/faults/{name}", post(set).delete(clear))
             .with_state(self.clone())
     }

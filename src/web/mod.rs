@@ -1,11 +1,14 @@
 //! What is served over HTTP. The only place (with the demo) that knows the web framework.
 //!
 //! Nothing here can hold the agent up: connections, headers, bodies and their time are bounded, and every answer is
-//! made from a view that is shared. What changes something takes the token ([`access::token::guard`]).
+//! made from a view that is shared. Who may see and change what stands in one place, [`access`], and a route is shut
+//! unless it was put among those that are open.
 
 pub mod access;
 mod api;
 mod chart;
+mod headers;
+pub mod limit;
 mod ops;
 mod page;
 mod scrape;
@@ -16,20 +19,21 @@ use crate::outcome::Status;
 use crate::view::View;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
+use access::Access;
+use access::gate::Pages;
 pub use axum::Router;
+pub use server::tls::Certificate;
 pub use server::{Server, bind};
 
 /// Pages that are told of changes at the same time; half of the connections that there are.
 const VIEWERS_MAX: usize = 128;
-
-/// An acknowledgement, a silence: a sentence and some names.
-const BODY_BYTES_MAX: usize = 16 * 1024;
 
 #[derive(Clone)]
 struct Shared {
@@ -40,28 +44,31 @@ struct Shared {
     desk: Arc<page::Desk>,
 }
 
-/// All pages of a running agent.
-pub fn router(eyes: Eyes) -> Router {
+/// All that a running agent serves; `more` beside its own. Who may ask for what is [`access`]'s to say.
+pub fn router(eyes: Eyes, access: &Access, more: Pages) -> Router {
     let shared = Shared {
         eyes,
         scrapes: Arc::new(Semaphore::new(scrape::SCRAPES_MAX)),
         viewers: Arc::new(Semaphore::new(VIEWERS_MAX)),
         desk: Arc::default(),
     };
-    Router::new()
-        .merge(page::public())
-        .merge(ops::pages())
-        .merge(ops::changes())
-        .route("/metrics", get(scrape::metrics))
-        .route("/healthz", get(alive))
-        .route("/readyz", get(ready))
-        .merge(api::router())
+    let own = Pages {
+        public: page::public().route("/healthz", get(alive)).route("/readyz", get(ready)),
+        private: Router::new().route("/metrics", get(scrape::metrics)),
+        operators: ops::pages(),
+        changes: ops::changes(),
+        ..Pages::default()
+    };
+    let pages = own.and(api::pages()).with_state(shared).and(access::pages(access.clone())).and(more);
+    pages
+        .gated(access)
         .method_not_allowed_fallback(async || {
             (StatusCode::METHOD_NOT_ALLOWED, "this page does not take that method; `allow` says which\n")
         })
         .fallback(async || (StatusCode::NOT_FOUND, "no such page; see / for what there is\n"))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .with_state(shared)
+        .layer(DefaultBodyLimit::max(access::BODY_BYTES_MAX))
+        .layer(middleware::from_fn_with_state(access.clone(), access::gate::know))
+        .layer(middleware::from_fn(headers::add))
 }
 
 /// The process and its loops.

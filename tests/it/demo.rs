@@ -91,7 +91,7 @@ async fn the_control_lists_breaks_and_mends() {
     let shop = open("control").await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let base = format!("http://{}", listener.local_addr().expect("an address"));
-    let router = shop.faults.router();
+    let router = shop.faults.list_router().merge(shop.faults.change_router());
     tokio::spawn(async { axum::serve(listener, router).await });
     rustls::crypto::ring::default_provider().install_default().ok();
     let client = reqwest::Client::builder().tls_certs_only([]).build().expect("a client");

@@ -23,7 +23,7 @@ impl Drop for Demo {
 fn send(port: u16, method: &str, path: &str, token: &str, body: &str) -> u16 {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the demo listens");
     let head = format!(
-        "{method} {path} HTTP/1.0\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n\
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\n\r\n{body}",
         body.len()
     );

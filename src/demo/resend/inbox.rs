@@ -23,7 +23,7 @@ const HEAD: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
     max-width:44rem;margin:2rem auto;padding:0 1rem}li{margin:.6rem 0}time{opacity:.75;font-variant-numeric:tabular-nums}\
     </style><h1>On-call inbox</h1>";
 
-async fn list(State(resend): State<Arc<Resend>>) -> Html<String> {
+async fn list(State(resend): State<Arc<Resend>>) -> impl IntoResponse {
     let mut page = HEAD.to_owned();
     let received = resend.received(ON_CALL);
     if received.is_empty() {
@@ -36,7 +36,8 @@ async fn list(State(resend): State<Arc<Resend>>) -> Html<String> {
         // Writing to a string can't fail.
         let _ = write!(page, "<li><time>{at} UTC</time> <a href=\"/inbox/{id}\">{subject}</a></li>");
     }
-    Html(page + "</ol></html>")
+    let policy = [(header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'")];
+    (policy, Html(page + "</ol></html>"))
 }
 
 async fn one(State(resend): State<Arc<Resend>>, Path(id): Path<String>) -> Response {

@@ -1,7 +1,8 @@
 //! What the forms of the operators' pages ask for. Each answer sends the browser back to a page, so that reloading that
 //! page asks for nothing again.
 
-use super::{Shared, Who};
+use super::Shared;
+use crate::web::access::MayChange;
 use crate::app::{Command, Refused};
 use crate::fact::{Acknowledgement, Is, Matcher};
 use crate::web::api::{self, NewSilence};
@@ -18,7 +19,7 @@ pub struct Acknowledge {
     comment: String,
 }
 
-pub async fn acknowledge(State(shared): State<Shared>, _who: Who, Form(form): Form<Acknowledge>) -> Response {
+pub async fn acknowledge(State(shared): State<Shared>, MayChange(_): MayChange, Form(form): Form<Acknowledge>) -> Response {
     let Ok((by, comment)) = api::who_and_why(&form.by, &form.comment) else { return back("wrong") };
     let acknowledgement = Acknowledgement { alert: form.alert, by, comment };
     let done = shared.eyes.command(Command::Acknowledge(acknowledgement)).await;
@@ -35,7 +36,7 @@ pub struct Silence {
     comment: String,
 }
 
-pub async fn silence(State(shared): State<Shared>, _who: Who, Form(form): Form<Silence>) -> Response {
+pub async fn silence(State(shared): State<Shared>, MayChange(_): MayChange, Form(form): Form<Silence>) -> Response {
     let Some((label, value)) = form.about.split_once('=') else { return back("wrong") };
     let matcher = Matcher { label: label.to_owned(), is: Is::Equal, value: value.to_owned() };
     let seconds = form.hours.saturating_mul(3_600);
@@ -54,16 +55,16 @@ pub struct Nothing {}
 
 pub async fn end_silence(
     State(shared): State<Shared>,
-    who: Who,
+    MayChange(who): MayChange,
     Path(id): Path<String>,
     Form(Nothing {}): Form<Nothing>,
 ) -> Response {
-    let by = if who.name.is_empty() { "an operator".to_owned() } else { who.name };
+    let by = who.name.unwrap_or_else(|| "an operator".to_owned());
     let done = shared.eyes.command(Command::EndSilence { id, by }).await;
     back(said(done.map(drop), "ended"))
 }
 
-pub async fn test_channel(State(shared): State<Shared>, _who: Who, Path(name): Path<String>) -> Response {
+pub async fn test_channel(State(shared): State<Shared>, MayChange(_): MayChange, Path(name): Path<String>) -> Response {
     let done = shared.eyes.test_channel(name).await;
     back(said(done.map(drop), "delivered"))
 }

@@ -14,6 +14,7 @@ mod promises;
 mod shop;
 mod spark;
 
+use super::access::Operator;
 use super::page;
 use super::{Shared, stuck};
 use crate::view::View;
@@ -97,10 +98,11 @@ pub(super) struct Who {
 }
 
 impl FromRequestParts<Shared> for Who {
-    type Rejection = std::convert::Infallible;
+    type Rejection = Response;
 
-    async fn from_request_parts(_parts: &mut Parts, _shared: &Shared) -> Result<Who, Self::Rejection> {
-        Ok(Who::default())
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Who, Response> {
+        let operator = Operator::from_request_parts(parts, shared).await?;
+        Ok(Who { name: operator.name.clone().unwrap_or_default(), csrf: operator.csrf().to_owned() })
     }
 }
 

@@ -24,29 +24,58 @@ pub fn get_with(port: u16, path: &str, headers: &str) -> Answer {
 
 /// Sends a body with any method.
 pub fn send(port: u16, method: &str, path: &str, headers: &str, body: &str) -> Answer {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("a listener");
+    let stream = TcpStream::connect(("127.0.0.1", port)).expect("a listener");
     stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket");
     let length = body.len();
     let request = format!(
-        "{method} {path} HTTP/1.0\r\nHost: localhost\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
     );
-    // One that refuses a body does not read it to the end.
-    stream.write_all(request.as_bytes()).ok();
-    read(stream).unwrap_or_else(|error| panic!("{method} {path} on port {port}: {error}"))
+    raw(stream, request.as_bytes()).unwrap_or_else(|error| panic!("{method} {path} on port {port}: {error}"))
 }
 
 pub fn try_get(port: u16, path: &str, headers: &str) -> std::io::Result<Answer> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    let stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n{headers}\r\n")?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
+    raw(stream, request.as_bytes())
+}
+
+/// Sends exactly this, which asks for the end of the connection, and reads what comes.
+pub fn raw(mut stream: impl Read + Write, request: &[u8]) -> std::io::Result<Answer> {
+    // One that refuses does not read it to the end.
+    stream.write_all(request).ok();
     read(stream)
 }
 
-fn read(mut stream: TcpStream) -> std::io::Result<Answer> {
+fn read(mut stream: impl Read) -> std::io::Result<Answer> {
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    let answer = String::from_utf8_lossy(&answer).into_owned();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    // Whoever refuses before all was read ends with a reset, and what it said is there all the same.
+    match stream.read_to_end(&mut answer) {
+        Err(error) if answer.is_empty() => return Err(error),
+        _ => {}
+    }
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(answer.len());
+    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+    let body = answer.get(end + 4..).unwrap_or_default();
+    let is_chunked = head.to_lowercase().contains("\r\ntransfer-encoding: chunked");
+    let body = if is_chunked { chunks(body)? } else { body.to_owned() };
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-    Ok(Answer { status, head: head.to_owned(), body: body.to_owned() })
+    Ok(Answer { status, head, body: String::from_utf8_lossy(&body).into_owned() })
+}
+
+/// The parts of a body, put together; an error where the last one is missing.
+fn chunks(mut rest: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    let cut = || std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
+    loop {
+        let line = rest.windows(2).position(|two| two == b"\r\n").ok_or_else(cut)?;
+        let length =
+            std::str::from_utf8(&rest[..line]).ok().and_then(|text| usize::from_str_radix(text, 16).ok());
+        let length = length.ok_or_else(cut)?;
+        if length == 0 {
+            return Ok(body);
+        }
+        body.extend_from_slice(rest.get(line + 2..line + 2 + length).ok_or_else(cut)?);
+        rest = rest.get(line + 4 + length..).ok_or_else(cut)?;
+    }
 }
