@@ -7,6 +7,7 @@
 //!    └──────── reload ────────┘
 //! ```
 
+pub mod almanac;
 mod cursors;
 pub mod files;
 pub mod home;
@@ -32,6 +33,7 @@ use crate::record::windows::{Minute, Stretch, Window};
 use crate::schedule::Id;
 use crate::store::{Opened, Remembered};
 use crate::view::View;
+use almanac::Almanac;
 use cursors::Cursors;
 use files::Origin;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -123,6 +125,8 @@ pub struct Eyes {
     courier: mpsc::Sender<courier::Order>,
     pub own: PrometheusHandle,
     vitals: Arc<Vitals>,
+    /// What was.
+    pub almanac: Almanac,
 }
 
 impl Eyes {
@@ -236,6 +240,7 @@ impl App {
         let now = clock::now();
         let vitals = Arc::new(Vitals::new(now.steady));
         let hears = (events.downgrade(), vitals.clone());
+        let almanac = Almanac::new(store.as_ref().map(|(path, _)| path.clone()));
         let (office, mut remembered) = Office::open(store, &definitions.alerting, hears, agent.grace);
         let (alerting, followed) = watch::channel(definitions.alerting.clone());
         let (self_watch, beacon) = SelfWatch::start(self_watch::Start {
@@ -262,7 +267,7 @@ impl App {
             now,
         };
         let eyes =
-            Eyes { events: events.clone(), courier: office.courier.clone(), own, vitals: vitals.clone() };
+            Eyes { events: events.clone(), courier: office.courier.clone(), own, vitals: vitals.clone(), almanac };
         let pipeline = tokio::spawn(pipeline::run(definitions.clone(), made, beacon, inbox));
         let runner = runner::Runner::new(runs_max, agent.grace, events.clone(), cursors, vitals);
         let runner = tokio::spawn(runner.run(definitions.clone(), told, stopped.clone()));

@@ -11,13 +11,16 @@ use crate::app::home;
 use crate::config::text::Variables;
 use crate::config::{Plan, Skipped};
 use crate::demo::switch::Switch;
-use crate::demo::{Shop, watch_list};
+use crate::clock;
+use crate::demo::{Shop, past, watch_list};
+use crate::store::{Store, StoreError};
+use crate::view::past::DAYS;
 use crate::probe::net::Net;
 use crate::web::access::gate::Pages;
 use crate::web::access::token::Token;
 use clap::Args;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,13 +101,15 @@ async fn show(options: Options, signals: Signals) -> Result<(), u8> {
     };
     let left_out = left_out(&plan);
     let site = shop.site.clone();
+    let store = directory.path().join(home::STORE);
+    remember(&plan, options.seed, &store).await.map_err(fail)?;
     let sources = Sources { origin, variables: Arc::new(variables), net };
     let watch = Watch {
         plan,
         files,
         sources,
         address: options.listen,
-        store: Some(directory.path().join(home::STORE)),
+        store: Some(store),
         token: token.digest(),
         // Whoever started the demo reads it below.
         made: None,
@@ -115,6 +120,16 @@ async fn show(options: Options, signals: Signals) -> Result<(), u8> {
         print(&(welcome(address, &site, &token, &left_out) + "\n"), exit::OK);
     });
     watching.await.map_err(fail)
+}
+
+/// Gives the agent a past, which it finds when it opens its store.
+async fn remember(plan: &Plan, seed: u64, store: &Path) -> Result<(), StoreError> {
+    let past = past::simulated(plan, DAYS, seed, clock::wall());
+    let (store, _) = Store::open(store).await?;
+    store.import(&past.runs, &past.days).await?;
+    store.write(&past.episodes).await?;
+    store.close().await;
+    Ok(())
 }
 
 /// Somebody is looking: nobody waits five minutes to see a fault told. All else is as the definitions say.
@@ -151,15 +166,15 @@ fn left_out(plan: &Plan) -> String {
 
 fn welcome(address: SocketAddr, site: &str, token: &Token, left_out: &str) -> String {
     format!(
-        "Atalaya watches a simulated shop.
+        "Atalaya watches a simulated shop. The 90 days before this hour are made up, too.
 
-  overview  http://{address}/
+  status    http://{address}/
+  operators http://{address}/ops  (token {token})
   metrics   http://{address}/metrics
   report    http://{address}/api/v1/health
   promises  http://{address}/api/v1/objectives
   alerts    http://{address}/api/v1/alerts
   inbox     http://{address}/inbox
-  operators http://{address}/ops  (token {token})
   the shop  {site}/
 {left_out}
 

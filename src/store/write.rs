@@ -188,7 +188,7 @@ async fn durations(tx: &mut SqliteConnection, known: &mut Known, rows: &Gathered
 }
 
 /// The number of a name, made where there is none.
-async fn name_id(
+pub(super) async fn name_id(
     tx: &mut SqliteConnection,
     names: &mut HashMap<Arc<str>, i64>,
     name: &Arc<str>,

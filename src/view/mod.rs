@@ -14,7 +14,7 @@ use crate::fact::Silence;
 use crate::judge::Standing;
 use crate::judge::calendar::Month;
 use crate::outcome::{Fault, Status};
-use crate::record::cells::Side;
+use crate::record::cells::{Cells, Side};
 use crate::record::windows::{Counts, Total, Window};
 use crate::record::{Buckets, Last, Record};
 use jiff::Timestamp;
@@ -168,6 +168,16 @@ impl CheckView {
 }
 
 impl WindowView {
+    /// Of what was merged elsewhere; the mean is not known then.
+    pub fn of(counts: Counts, cells: &Cells) -> WindowView {
+        WindowView {
+            counts,
+            good: cells.quantiles(Side::Good, QUANTILES),
+            failed: cells.quantiles(Side::Failed, QUANTILES),
+            mean_seconds: None,
+        }
+    }
+
     fn new(total: &Total) -> WindowView {
         WindowView {
             counts: total.counts,

@@ -77,6 +77,11 @@ impl Counts {
         (self.known() > 0).then(|| (self.ok + self.degraded) as f64 / self.known() as f64)
     }
 
+    /// Adds what another stretch of time saw.
+    pub fn merge(&mut self, other: &Counts) {
+        self.each(other, |a, b| *a += b);
+    }
+
     fn each(&mut self, other: &Counts, apply: impl Fn(&mut u64, u64)) {
         apply(&mut self.ok, other.ok);
         apply(&mut self.degraded, other.degraded);

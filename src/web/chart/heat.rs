@@ -29,7 +29,6 @@ pub struct Column {
     pub quantiles: Option<[f64; 3]>,
     /// The share of failed runs.
     pub failed_ratio: f64,
-    pub measured: bool,
 }
 
 /// The beginning of a drawing, with what it is for those who can't see it.
@@ -125,7 +124,6 @@ mod tests {
             cells: vec![(0.001, 0.002, 10), (0.1, 0.2, 1)],
             quantiles: Some([0.0015, 0.1, 0.19]),
             failed_ratio: 0.1,
-            measured: true,
         };
         let columns = vec![full.clone(), Column::default(), full.clone(), full];
         let heat = Heat { range: Range { from: at(0), to: at(240) }, step: 60.0, columns };

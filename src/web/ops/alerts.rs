@@ -2,7 +2,9 @@
 
 use super::{Frame, Shared, Who, shown};
 use crate::alert::{AlertView, Phase};
+use crate::store::RowState;
 use crate::view::View;
+use crate::view::past::{Episode, Message};
 use crate::web::page::words;
 use askama::Template;
 use axum::extract::{Query, State};
@@ -21,6 +23,29 @@ struct Alerts {
     channels: Vec<(String, &'static str)>,
     left_out: Vec<(String, String)>,
     said: Option<Said>,
+    past: Vec<EpisodeRow>,
+    messages: Vec<MessageRow>,
+    unread: Option<String>,
+}
+
+struct EpisodeRow {
+    title: String,
+    summary: String,
+    severity: &'static str,
+    fired: Timestamp,
+    ended: Option<Timestamp>,
+    lasted: String,
+}
+
+struct MessageRow {
+    key: String,
+    what: String,
+    kind: &'static str,
+    to: String,
+    state: &'static str,
+    class: &'static str,
+    created: Timestamp,
+    note: String,
 }
 
 /// One alert.
@@ -51,6 +76,9 @@ struct SilenceRow {
     comment: String,
 }
 
+/// Rows of each table; the rest is in the API.
+const PAST_MAX: usize = 50;
+
 /// What came of the form that was sent last.
 #[derive(Debug, Deserialize)]
 pub struct Asked {
@@ -79,6 +107,11 @@ pub async fn show(State(shared): State<Shared>, who: Who, Query(asked): Query<As
         let mut sections: Vec<String> = view.checks.iter().map(|check| check.check.section.clone()).collect();
         sections.sort();
         sections.dedup();
+        let almanac = &shared.eyes.almanac;
+        let (past, messages) = (almanac.episodes().await, almanac.messages().await);
+        let unread = past.as_ref().err().map(|error| error.0.clone());
+        let past = past.map(|all| all.iter().take(PAST_MAX).map(|one| episode(one, view.at.wall)).collect()).unwrap_or_default();
+        let messages = messages.map(|all| all.iter().take(PAST_MAX).map(message).collect()).unwrap_or_default();
         let left_out = view.left_out.skipped.iter().filter(|one| one.what == "channel");
         Ok(Alerts {
             frame: Frame::new(view, &who, "Alerts", "/ops/alerts"),
@@ -92,6 +125,9 @@ pub async fn show(State(shared): State<Shared>, who: Who, Query(asked): Query<As
             sections,
             channels: view.left_out.channels.values().map(|one| (one.name.to_string(), one.kind)).collect(),
             left_out: left_out.map(|one| (one.name.to_string(), one.why.clone())).collect(),
+            past,
+            messages,
+            unread,
             said: said.map(|(_, text, wrong)| Said { text, wrong }),
         })
     })
@@ -125,6 +161,41 @@ impl AlertCard {
             flapping: alert.flapping,
             can_acknowledge: alert.phase == Phase::Firing && now.acknowledged_by.is_none(),
         }
+    }
+}
+
+fn episode(episode: &Episode, now: Timestamp) -> EpisodeRow {
+    let lasted = episode.ended.unwrap_or(now).duration_since(episode.fired);
+    EpisodeRow {
+        title: episode.title.clone(),
+        summary: episode.summary.clone(),
+        severity: episode.severity.as_str(),
+        fired: episode.fired,
+        ended: episode.ended,
+        lasted: words::duration(lasted.try_into().unwrap_or_default()),
+    }
+}
+
+fn message(message: &Message) -> MessageRow {
+    let more = if message.more > 0 { format!(" and {} more", message.more) } else { String::new() };
+    let (state, class) = match message.state {
+        RowState::Pending => ("waits", "pending"),
+        RowState::Delivered => ("delivered", "ok"),
+        RowState::Refused => ("refused", "failed"),
+        RowState::Expired => ("expired", "failed"),
+        RowState::Merged => ("told by another", "unknown"),
+    };
+    let tries = if message.attempts > 1 { format!("{} tries", message.attempts) } else { String::new() };
+    let error = message.error.clone().filter(|_| message.state != RowState::Delivered).unwrap_or_default();
+    MessageRow {
+        key: message.key.clone(),
+        what: message.titles.join(", ") + &more,
+        kind: message.kind.as_str(),
+        to: format!("{} by {}", message.contact, message.channel),
+        state,
+        class,
+        created: message.created,
+        note: [tries, error].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": "),
     }
 }
 

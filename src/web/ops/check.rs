@@ -4,8 +4,9 @@ use super::checks::{icon, quantiles, word};
 use super::{Frame, Missing, Shared, Who, shown};
 use crate::clock;
 use crate::record::cells::{Cells, Side};
-use crate::record::windows::{Stretch, Window};
-use crate::view::{CheckView, View};
+use crate::app::almanac::{Span, Unread};
+use crate::record::windows::{Counts, Stretch, Window};
+use crate::view::{CheckView, WindowView};
 use crate::web::chart::Range;
 use crate::web::chart::heat::{Column, Heat};
 use crate::web::page::{figure, words};
@@ -15,13 +16,14 @@ use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Template)]
 #[template(path = "ops/check.html")]
 struct CheckPage {
     frame: Frame,
-    check: std::sync::Arc<CheckView>,
+    check: Arc<CheckView>,
     word: &'static str,
     icon: &'static str,
     explained: Option<String>,
@@ -30,6 +32,7 @@ struct CheckPage {
     measures: Vec<Measure>,
     windows: Vec<WindowRow>,
     map: Option<String>,
+    unread: Option<String>,
     span: &'static str,
     every: String,
     timeout: String,
@@ -57,9 +60,21 @@ pub struct Asked {
     span: Option<String>,
 }
 
-/// Heat maps that can be chosen.
-const SPANS: [(&str, Window, u64, u64); 2] =
-    [("1h", Window::Hour, 60, 60), ("24h", Window::Day, 900, 96)];
+/// Heat maps that can be chosen: those of the last hour and day are up to the second, the others from the store.
+const SPANS: [(&str, Source); 5] = [
+    ("1h", Source::Slices(Window::Hour, 60, 60)),
+    ("24h", Source::Slices(Window::Day, 900, 96)),
+    ("7d", Source::Store(Span::Week)),
+    ("28d", Source::Store(Span::FourWeeks)),
+    ("90d", Source::Store(Span::Quarter)),
+];
+
+#[derive(Clone, Copy)]
+enum Source {
+    /// Seconds of a column, and how many there are.
+    Slices(Window, u64, u64),
+    Store(Span),
+}
 
 pub async fn show(
     State(shared): State<Shared>,
@@ -67,41 +82,59 @@ pub async fn show(
     Path(name): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Response {
-    let wanted = asked.span.as_deref().unwrap_or("1h");
-    let span = SPANS.into_iter().find(|(span, ..)| *span == wanted).unwrap_or(SPANS[0]);
-    let stretches = shared.eyes.look_into(&name, span.1).await.unwrap_or_default();
     shown(&shared, async |view| {
         let found = view.by_name.get(&*name).and_then(|at| view.checks.get(*at));
         let check = found.ok_or_else(|| Missing(format!("there is no check `{name}`")))?;
-        Ok(page(view, &who, check, &stretches, span))
+        let wanted = asked.span.as_deref().unwrap_or("1h");
+        let span = SPANS.into_iter().find(|(span, _)| *span == wanted);
+        let (span, source) = span.ok_or_else(|| Missing(format!("there is no span `{wanted}`")))?;
+        let map = map(&shared, &check.check.name, source).await;
+        let (map, unread) = match map {
+            Ok(map) => (map, None),
+            Err(Unread(why)) => (None, Some(why)),
+        };
+        let about = format!("how long the runs of {} took over the last {span}", check.check.title);
+        let mut rows = windows(check);
+        for span in [Span::Week, Span::FourWeeks] {
+            let past = shared.eyes.almanac.windows(span).await.ok();
+            let seen = past.and_then(|past| past.get(&check.check.name).copied());
+            rows.extend(seen.map(|seen| window_row(span.as_str(), &seen)));
+        }
+        Ok(CheckPage {
+            frame: Frame::new(view, &who, &check.check.title, "/ops/checks"),
+            word: word(check),
+            icon: icon(check.status()),
+            explained: view.explained_by(check).map(|parent| parent.check.title.clone()),
+            needs: check.check.needs.join(", "),
+            phases: phases(check),
+            measures: measures(check),
+            windows: rows,
+            map: map.map(|map| map.svg(&about)),
+            unread,
+            span,
+            every: words::duration(check.check.every),
+            timeout: words::duration(check.check.timeout),
+            check: check.clone(),
+        })
     })
     .await
 }
 
-fn page(
-    view: &View,
-    who: &Who,
-    check: &std::sync::Arc<CheckView>,
-    stretches: &[Stretch],
-    (span, _, step, count): (&'static str, Window, u64, u64),
-) -> CheckPage {
-    let now = clock::now();
-    let map = (!stretches.is_empty()).then(|| heat(stretches, now, Duration::from_secs(step), count));
-    let about = format!("how long the runs of {} took over the last {span}", check.check.title);
-    CheckPage {
-        frame: Frame::new(view, who, &check.check.title, "/ops/checks"),
-        word: word(check),
-        icon: icon(check.status()),
-        explained: view.explained_by(check).map(|parent| parent.check.title.clone()),
-        needs: check.check.needs.join(", "),
-        phases: phases(check),
-        measures: measures(check),
-        windows: windows(check),
-        map: map.map(|map| map.svg(&about)),
-        span,
-        every: words::duration(check.check.every),
-        timeout: words::duration(check.check.timeout),
-        check: check.clone(),
+/// What is drawn; nothing where nothing was measured.
+async fn map(shared: &Shared, check: &Arc<str>, source: Source) -> Result<Option<Heat>, Unread> {
+    match source {
+        Source::Slices(window, step, count) => {
+            let stretches = shared.eyes.look_into(check, window).await.unwrap_or_default();
+            Ok((!stretches.is_empty()).then(|| heat(&stretches, clock::now(), Duration::from_secs(step), count)))
+        }
+        Source::Store(span) => {
+            let map = shared.eyes.almanac.heat_map(check, span).await?;
+            let columns: Vec<Column> = map.columns.iter().map(|one| column(&one.counts, &one.cells)).collect();
+            let whole = SignedDuration::try_from(map.step).unwrap_or_default() * i32::try_from(columns.len()).unwrap_or(i32::MAX);
+            let to = map.from.saturating_add(whole).unwrap_or(Timestamp::MAX);
+            let heat = Heat { range: Range { from: map.from, to }, step: map.step.as_secs_f64(), columns };
+            Ok(heat.columns.iter().any(|column| !column.cells.is_empty()).then_some(heat))
+        }
     }
 }
 
@@ -136,15 +169,18 @@ fn measures(check: &CheckView) -> Vec<Measure> {
 }
 
 fn windows(check: &CheckView) -> Vec<WindowRow> {
-    let row = |(window, seen): (Window, &crate::view::WindowView)| WindowRow {
-        name: window.as_str(),
+    Window::ALL.into_iter().zip(&check.windows).map(|(window, seen)| window_row(window.as_str(), seen)).collect()
+}
+
+fn window_row(name: &'static str, seen: &WindowView) -> WindowRow {
+    WindowRow {
+        name,
         runs: seen.counts.known(),
         failed: seen.counts.failed,
         missed: seen.counts.unknown + seen.counts.dropped,
         available: seen.counts.availability().map_or_else(|| "–".to_owned(), |share| words::percent(&share)),
         quantiles: quantiles(seen),
-    };
-    Window::ALL.into_iter().zip(&check.windows).map(row).collect()
+    }
 }
 
 /// Rows of the map for each factor of ten.
@@ -159,7 +195,7 @@ fn heat(stretches: &[Stretch], now: clock::Now, step: Duration, count: u64) -> H
     for stretch in stretches {
         let at = stretch.from.as_secs().checked_sub(begins).map(|after| after / step.as_secs());
         if let Some(column) = at.and_then(|at| columns.get_mut(usize::try_from(at).ok()?)) {
-            *column = of_stretch(stretch);
+            *column = self::column(&stretch.counts, &stretch.cells);
         }
     }
     let length = SignedDuration::from_secs(i64::try_from(count * step.as_secs()).unwrap_or(i64::MAX));
@@ -167,16 +203,13 @@ fn heat(stretches: &[Stretch], now: clock::Now, step: Duration, count: u64) -> H
     Heat { range: Range { from, to }, step: step.as_secs_f64(), columns }
 }
 
-fn of_stretch(stretch: &Stretch) -> Column {
-    let known = stretch.counts.known();
+fn column(counts: &Counts, cells: &Cells) -> Column {
+    let known = counts.known();
+    let quantiles = |side| cells.quantiles(side, [0.5, 0.95, 0.99]);
     Column {
-        cells: rows(&stretch.cells),
-        quantiles: stretch
-            .cells
-            .quantiles(Side::Good, [0.5, 0.95, 0.99])
-            .or_else(|| stretch.cells.quantiles(Side::Failed, [0.5, 0.95, 0.99])),
-        failed_ratio: if known > 0 { stretch.counts.failed as f64 / known as f64 } else { 0.0 },
-        measured: known > 0,
+        cells: rows(cells),
+        quantiles: quantiles(Side::Good).or_else(|| quantiles(Side::Failed)),
+        failed_ratio: if known > 0 { counts.failed as f64 / known as f64 } else { 0.0 },
     }
 }
 

@@ -1,6 +1,7 @@
 //! Every check in a row: how it is, why, and how long it took over the last hour or day.
 
 use super::{Frame, Missing, Shared, Who, shown, spark};
+use crate::app::almanac::Span;
 use crate::outcome::Status;
 use crate::record::windows::Minute;
 use crate::view::{CheckView, View, WindowView};
@@ -15,6 +16,7 @@ use serde::Deserialize;
 struct Checks {
     frame: Frame,
     window: &'static str,
+    unread: Option<String>,
     rows: Vec<Row>,
     skipped: Vec<(String, String, String)>,
 }
@@ -39,8 +41,21 @@ pub struct Asked {
     window: Option<String>,
 }
 
-/// Windows that can be chosen, and their places in the view.
-pub const WINDOWS: [(&str, usize); 3] = [("5m", 0), ("1h", 1), ("24h", 2)];
+/// Windows that can be chosen.
+pub const WINDOWS: [(&str, Where); 5] = [
+    ("5m", Where::View(0)),
+    ("1h", Where::View(1)),
+    ("24h", Where::View(2)),
+    ("7d", Where::Past(Span::Week)),
+    ("28d", Where::Past(Span::FourWeeks)),
+];
+
+/// Where a window is kept.
+#[derive(Debug, Clone, Copy)]
+pub enum Where {
+    View(usize),
+    Past(Span),
+}
 
 pub async fn show(State(shared): State<Shared>, who: Who, Query(asked): Query<Asked>) -> Response {
     let minutes = shared.eyes.look_back().await.unwrap_or_default();
@@ -50,15 +65,27 @@ pub async fn show(State(shared): State<Shared>, who: Who, Query(asked): Query<As
             .into_iter()
             .find(|(name, _)| *name == wanted)
             .ok_or_else(|| Missing(format!("there is no window `{wanted}`")))?;
+        let past = match at {
+            Where::Past(span) => Some(shared.eyes.almanac.windows(span).await),
+            Where::View(_) => None,
+        };
+        let unread = past.as_ref().and_then(|past| past.as_ref().err()).map(|error| error.0.clone());
+        let past = past.and_then(Result::ok);
+        let seen = |check: &CheckView| match (at, &past) {
+            (Where::View(at), _) => check.windows[at],
+            (Where::Past(_), Some(past)) => past.get(&check.check.name).copied().unwrap_or_default(),
+            (Where::Past(_), None) => WindowView::default(),
+        };
         let rows = view.checks.iter().enumerate().map(|(number, check)| {
             let minutes = minutes.get(number).map(Vec::as_slice).unwrap_or_default();
-            row(view, check, minutes, &check.windows[at])
+            row(view, check, minutes, &seen(check))
         });
         let mut rows: Vec<(Status, Row)> = view.checks.iter().map(|check| check.status()).zip(rows).collect();
         rows.sort_by_key(|(status, _)| std::cmp::Reverse(*status));
         Ok(Checks {
             frame: Frame::new(view, &who, "Checks", "/ops/checks"),
             window,
+            unread,
             rows: rows.into_iter().map(|(_, row)| row).collect(),
             skipped: view
                 .skipped

@@ -2,15 +2,20 @@
 
 use super::promises::{Row, share};
 use super::{Frame, Missing, Shared, Who, shown};
-use crate::alert::Verdict;
+use crate::alert::{Severity, Verdict};
+use crate::app::almanac::{Span, Unread};
 use crate::export::window_word;
 use crate::judge::rule::tier::tiers;
 use crate::judge::{Burn, Standing};
+use crate::view::past::Burns;
 use crate::view::{ObjectiveView, View};
+use crate::web::chart::lines::{Line, Lines};
+use crate::web::chart::{Range, Unit};
 use crate::web::page::{figure, words};
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::response::Response;
+use serde::Deserialize;
 use std::time::Duration;
 
 #[derive(Template)]
@@ -56,11 +61,34 @@ pub struct Chart {
     pub keys: Vec<(u8, String)>,
 }
 
-pub async fn show(State(shared): State<Shared>, who: Who, Path(name): Path<String>) -> Response {
+/// How far back the charts reach.
+#[derive(Debug, Deserialize)]
+pub struct Asked {
+    span: Option<String>,
+}
+
+pub async fn show(
+    State(shared): State<Shared>,
+    who: Who,
+    Path(name): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Response {
     shown(&shared, async |view| {
         let found = view.objectives.iter().find(|one| *one.objective.name == *name);
         let objective = found.ok_or_else(|| Missing(format!("there is no promise `{name}`")))?;
-        Ok(page(view, &who, objective))
+        let wanted = asked.span.as_deref().unwrap_or("24h");
+        let span = Span::ALL.into_iter().find(|span| span.as_str() == wanted);
+        let span = span.ok_or_else(|| Missing(format!("there is no span `{wanted}`")))?;
+        let mut page = page(view, &who, objective);
+        page.span = span.as_str();
+        // A baseline has no budget to burn.
+        if objective.objective.objective_ppm > 0 {
+            match shared.eyes.almanac.burns(&objective.objective, span).await {
+                Ok(burns) => page.charts = charts(objective, &burns, span),
+                Err(Unread(why)) => page.unread = Some(why),
+            }
+        }
+        Ok(page)
     })
     .await
 }
@@ -80,6 +108,43 @@ fn page(view: &View, who: &Who, objective: &ObjectiveView) -> PromisePage {
         span: "24h",
         unread: None,
     }
+}
+
+/// For each severity its windows with the thresholds that both must pass, and what was left of the budget.
+fn charts(view: &ObjectiveView, burns: &Burns, span: Span) -> Vec<Chart> {
+    let (objective, budget) = (&view.objective, f64::from(view.objective.budget_ppm()) / 1e6);
+    let (Some(first), Some(last)) = (burns.at.first(), burns.at.last()) else { return Vec::new() };
+    let range = Range { from: *first, to: *last };
+    let points = |values: &[Option<f64>]| -> Vec<(f64, Option<f64>)> {
+        burns.at.iter().map(|at| at.as_second() as f64).zip(values.iter().copied()).collect()
+    };
+    let mut charts = Vec::new();
+    for severity in Severity::ALL {
+        for tier in tiers(objective, severity) {
+            let pair = [(1, tier.long), (2, tier.short)].map(|(number, minutes)| (number, Duration::from_mins(minutes.into())));
+            let lines = pair.into_iter().filter_map(|(number, window)| {
+                let (_, rates) = burns.rates.iter().find(|(known, _)| *known == window)?;
+                Some(Line { number, points: points(rates) })
+            });
+            let threshold = tier.threshold.ratio() / budget;
+            let lines = Lines { range, unit: Unit::Times, lines: lines.collect(), bounds: vec![(threshold, 5)], top: 1.0 };
+            let title = format!("{severity}: both windows above {}×", figure::plain(threshold));
+            let about = format!("burn rates over the last {}; {title}", span.as_str());
+            let keys = pair.map(|(number, window)| (number, format!("over {}", window_word(window))));
+            let keys = keys.into_iter().chain([(5, "becomes an alert".to_owned())]).collect();
+            charts.push(Chart { title, svg: lines.svg(&about), keys });
+        }
+    }
+    let left = Lines {
+        range,
+        unit: Unit::Ratio,
+        lines: vec![Line { number: 4, points: points(&burns.left) }],
+        bounds: Vec::new(),
+        top: 1.0,
+    };
+    let title = format!("What was left of the budget of {}", window_word(objective.window));
+    charts.push(Chart { svg: left.svg(&title), title, keys: vec![(4, "left".to_owned())] });
+    charts
 }
 
 fn windows(view: &ObjectiveView, standing: &Standing) -> Vec<WindowRow> {

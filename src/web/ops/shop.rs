@@ -4,6 +4,7 @@
 //! are columns over time. What a customer is called or where they live is in none of them: the queries don't ask for it.
 
 use super::{Frame, Shared, Who, shown};
+use crate::judge::limits::DURATION;
 use crate::outcome::Measure;
 use crate::view::{CheckView, View};
 use crate::web::page::figure;
@@ -59,7 +60,7 @@ struct Table {
 pub async fn show(State(shared): State<Shared>, who: Who) -> Response {
     shown(&shared, async |view| {
         let business = of_business(view);
-        let missing = business.iter().filter(|check| check.last.is_none() || check.reason().is_some());
+        let missing = business.iter().filter(|check| measures(check).next().is_none());
         Ok(ShopPage {
             frame: Frame::new(view, &who, "The shop", "/ops/shop"),
             tiles: all_tiles(view),
@@ -75,6 +76,7 @@ pub async fn show(State(shared): State<Shared>, who: Who) -> Response {
     .await
 }
 
+/// Those that ask the shop's own tables or its vendors, and don't count events.
 fn of_business(view: &View) -> Vec<&Arc<CheckView>> {
     view.checks.iter().filter(|check| SECTIONS.contains(&check.check.section.as_str()) && !check.check.counts).collect()
 }
@@ -89,7 +91,7 @@ pub fn tiles(view: &View) -> Vec<Tile> {
 fn all_tiles(view: &View) -> Vec<Tile> {
     let mut tiles: Vec<(usize, Tile)> = Vec::new();
     for check in of_business(view) {
-        for measure in measures(check).filter(|measure| measure.labels.is_empty()) {
+        for measure in measures(check).filter(|measure| measure.labels.is_empty() && measure.name != DURATION) {
             let rank = FIRST.iter().position(|first| *first == measure.name).unwrap_or(FIRST.len());
             let tile = Tile {
                 check: check.check.name.to_string(),

@@ -14,7 +14,7 @@ pub mod words;
 use super::{Shared, stuck};
 use crate::app::Eyes;
 use crate::view::View;
-use crate::view::status::Status;
+use crate::view::status::{Past, Status};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -64,8 +64,21 @@ async fn status_page(shared: &Shared) -> Option<Arc<cached::Page>> {
 }
 
 /// How the shop is, with what is known of the past.
-pub async fn see(_eyes: &Eyes, view: &View) -> Status {
-    Status::new(view, crate::view::status::Past::default())
+pub async fn see(eyes: &Eyes, view: &View) -> Status {
+    let almanac = &eyes.almanac;
+    let promised = view.left_out.parts.iter().filter_map(|part| part.objective.as_ref());
+    let promised = promised.filter_map(|name| view.left_out.objectives.iter().find(|one| one.name == *name));
+    let promised: Vec<(Arc<str>, u64)> = promised.map(|one| (one.name.clone(), one.generation)).collect();
+    // What can't be read now is not shown; that the store is ill is an alert of its own.
+    let days = almanac.days().await.ok();
+    let objectives = almanac.objective_days(&promised).await.ok();
+    let episodes = almanac.episodes().await.ok();
+    let past = Past {
+        days: days.as_deref(),
+        objectives: objectives.as_deref(),
+        episodes: episodes.as_ref().map(|all| all.as_slice()).unwrap_or_default(),
+    };
+    Status::new(view, past)
 }
 
 /// Whether a browser asks.
