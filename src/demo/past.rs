@@ -20,6 +20,8 @@ const DAY: u32 = 1440;
 const HOURS_KEPT: u32 = 29;
 /// Durations of one hour are one of so many patterns: to pack a histogram takes time.
 const PATTERNS: u32 = 12;
+/// Different durations in an hour.
+const VALUES: u32 = 40;
 
 /// Something that went wrong: the check, how many days ago, at which minute of the day, for how many minutes, what was
 /// told.
@@ -32,7 +34,7 @@ const OUTAGES: [(&str, u32, u32, u32, &str); 6] = [
     ("payments", 5, 860, 14, "Square answers 401: the token has expired"),
 ];
 /// The agent was off: days ago, from and to which minute of the day.
-const OFF: (u32, u32, u32) = (52, 70, 425);
+const OFF: (u32, u32, u32) = (52, 60, 1_260);
 
 /// What the store is filled with.
 #[derive(Debug, Default)]
@@ -98,11 +100,14 @@ pub fn runs(
 fn durations(every: Duration, typical_seconds: f64, random: &mut fastrand::Rng) -> Cells {
     let mut cells = Cells::default();
     let slower = 0.8 + random.f64() * 0.5;
-    for _ in 0..per_minutes(60, every) {
+    let all = per_minutes(60, every) as u32;
+    let values = all.min(VALUES);
+    for number in 0..values {
         let spread = (random.f64() + random.f64() + random.f64() - 1.5) * 0.5;
         let tail = if random.f64() < 0.02 { 2.0 + random.f64() * 6.0 } else { 1.0 };
         let took = typical_seconds * slower * spread.exp() * tail;
-        cells.add(Side::Good, Duration::from_secs_f64(took));
+        let times = all / values + u32::from(number < all % values);
+        cells.add_many(Side::Good, Duration::from_secs_f64(took), times);
     }
     cells
 }
@@ -129,8 +134,12 @@ fn hour(check: &str, start: u32, ago: u32, every: Duration, pattern: &Cells) -> 
     let ok = per_minutes(60, every) - failed;
     if failed > 0 {
         cells = Cells::default();
-        let kept = pattern.durations().flat_map(|(seconds, count)| std::iter::repeat_n(seconds, count as usize));
-        kept.take(ok as usize).for_each(|seconds| cells.add(Side::Good, Duration::from_secs_f64(seconds)));
+        let mut left = ok;
+        for (seconds, count) in pattern.durations() {
+            let kept = count.min(left);
+            cells.add_many(Side::Good, Duration::from_secs_f64(seconds), kept as u32);
+            left -= kept;
+        }
         (0..failed).for_each(|number| cells.add(Side::Failed, Duration::from_millis(40 + number % 7 * 400)));
     }
     (Counts { ok, failed, ..Counts::default() }, cells)

@@ -47,6 +47,11 @@ impl Cells {
         self.add_cell(cell_of(side, took), 1);
     }
 
+    /// As [`Cells::add`], so many times.
+    pub fn add_many(&mut self, side: Side, took: Duration, count: u32) {
+        self.add_cell(cell_of(side, took), count);
+    }
+
     pub fn merge(&mut self, other: &Cells) {
         for &(cell, count) in &other.cells {
             self.add_cell(cell, count);
