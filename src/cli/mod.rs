@@ -12,6 +12,7 @@ mod schema;
 mod silence;
 mod slo;
 mod store;
+mod token;
 mod validate;
 
 use crate::app::files::{self, Origin};
@@ -64,6 +65,8 @@ enum Command {
     Replay(replay::Options),
     /// Look into the file that outlives the agent: check it, compact it, export what it holds
     Store(store::Options),
+    /// Make a token for operators, and the hash of it that the agent's file may hold in its place
+    Token,
     /// Print the JSON Schema of the definitions, for editors
     Schema,
 }
@@ -185,6 +188,7 @@ fn act(cli: Cli) -> u8 {
     }
     match cli.command {
         Command::Schema => schema::main(),
+        Command::Token => token::main(),
         Command::Validate(options) => validate::main(&options),
         Command::Slo(options) => with_runtime(slo::main(options)),
         Command::Alerts(options) => with_runtime(alerts::main(options)),

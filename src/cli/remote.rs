@@ -3,11 +3,17 @@
 use super::{exit, fail, print};
 use crate::app::files::read_text;
 use crate::config::plan::LISTEN;
+use crate::probe::net::certificate::Verifier;
+use crate::probe::net::tls;
 use clap::Args;
 use comfy_table::{ContentArrangement, Table, presets};
 use reqwest::{Method, StatusCode};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+use std::error::Error;
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,6 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A test of a channel takes as long as the channel may.
 const TEST_PATIENCE: Duration = Duration::from_mins(5);
 const TOKEN_BYTES_MAX: u64 = 4096;
+const PEM_BYTES_MAX: u64 = 1024 * 1024;
+
+const WHERE: &str = "start one with `atalaya run`, or name it with --agent or ATALAYA_AGENT";
+const AUTHORITY: &str =
+    "name the authority of its certificate with --ca or ATALAYA_AGENT_CA; an agent without TLS is at http://";
 
 /// Which agent.
 #[derive(Debug, Clone, Args)]
@@ -26,6 +37,9 @@ pub struct Agent {
     /// The file that holds the token of the agent, where ATALAYA_TOKEN does not; the agent keeps one beside its store
     #[arg(long, value_name = "FILE", default_value = "atalaya.db.token", help_heading = "Agent")]
     token_file: PathBuf,
+    /// A file with the authority's certificate in PEM, where the agent serves over TLS and this machine does not trust it
+    #[arg(long, value_name = "FILE", env = "ATALAYA_AGENT_CA", help_heading = "Agent")]
+    ca: Option<PathBuf>,
 }
 
 impl Agent {
@@ -34,7 +48,7 @@ impl Agent {
         self.ask(Method::GET, path, None, PATIENCE).await
     }
 
-    /// As [`Agent::get`], with a body, and the token.
+    /// As [`Agent::get`], with a body.
     pub async fn send(&self, method: Method, path: &str, body: Value) -> Result<Value, u8> {
         self.ask(method, path, Some(body), PATIENCE).await
     }
@@ -53,23 +67,18 @@ impl Agent {
     ) -> Result<Value, u8> {
         let url = format!("{}{path}", self.agent.trim_end_matches('/'));
         let client = reqwest::Client::builder().timeout(patience).no_proxy();
-        let client = client.redirect(reqwest::redirect::Policy::none()).build();
+        let client = client.redirect(reqwest::redirect::Policy::none());
+        let client = client.tls_backend_preconfigured(self.tls().map_err(fail)?).build();
         let client = client.map_err(|error| fail(format!("can't ask the agent: {error}")))?;
         let mut request = client.request(method, &url);
         let token = self.token();
+        if let Token::Found { token, .. } = &token {
+            request = request.bearer_auth(token.expose_secret());
+        }
         if let Some(body) = body {
-            if let Token::Found { token, .. } = &token {
-                request = request.bearer_auth(token.expose_secret());
-            }
             request = request.json(&body);
         }
-        let answer = request.send().await.map_err(|error| {
-            let why = if error.is_timeout() { "it does not answer" } else { "nothing listens there" };
-            fail(format!(
-                "can't reach an agent at {}: {why}\n  hint: start one with `atalaya run`, or name it with --agent or ATALAYA_AGENT",
-                self.agent
-            ))
-        })?;
+        let answer = request.send().await.map_err(|error| fail(self.unreachable(&error)))?;
         let status = answer.status();
         let text = answer.text().await.unwrap_or_default();
         match status {
@@ -78,6 +87,31 @@ impl Agent {
             StatusCode::UNAUTHORIZED => Err(fail(token.refused())),
             _ => Err(fail(text.trim_end())),
         }
+    }
+
+    /// Trusts whom this machine trusts, and the authority that was named.
+    fn tls(&self) -> Result<rustls::ClientConfig, String> {
+        let mut roots = tls::system_roots();
+        if let Some(file) = &self.ca {
+            let pem =
+                read_text(file, PEM_BYTES_MAX).map_err(|error| format!("{}: {error}", file.display()))?;
+            let own = CertificateDer::pem_slice_iter(pem.as_bytes()).filter_map(Result::ok);
+            if roots.add_parsable_certificates(own).0 == 0 {
+                return Err(format!("{} holds no certificate in PEM", file.display()));
+            }
+        }
+        tls::config(Verifier::strict(tls::verifier(roots)?), None)
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> String {
+        let (mut why, mut hint) = ("nothing listens there".to_owned(), WHERE);
+        if error.is_timeout() {
+            "it does not answer".clone_into(&mut why);
+        }
+        if let Some(error) = tls_error(error) {
+            (why, hint) = (error.to_string(), AUTHORITY);
+        }
+        format!("can't reach an agent at {}: {why}\n  hint: {hint}", self.agent)
     }
 
     fn token(&self) -> Token {
@@ -92,6 +126,20 @@ impl Agent {
             Err(error) => Token::None { why: format!("{file}: {error}") },
         }
     }
+}
+
+/// What was wrong with TLS, where that is the cause.
+fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref() {
+            return Some(error);
+        }
+        // What an error of input and output holds is not its source.
+        let held = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        cause = held.map(|held| held as &dyn Error).or_else(|| error.source());
+    }
+    None
 }
 
 /// What there is to show to an agent that asks who is there.

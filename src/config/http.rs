@@ -236,3 +236,91 @@ impl Reader<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Files, load};
+    use crate::probe::net::Net;
+
+    const TOKEN: &str = "correct-horse-battery";
+    /// What `printf %s correct-horse-battery | sha256sum` prints.
+    const HASH: &str = "62249369389075490555a758353aec61500c6218fa597252d52dc4bd0148f12d";
+
+    fn http(text: &str) -> Result<Http, Vec<String>> {
+        let variables = Variables::new([("TOKEN", TOKEN), ("SHORT", "fifteen-letters")], |_| {
+            Err(std::io::Error::from(std::io::ErrorKind::NotFound))
+        });
+        let agent = Some(Source::new("conf/atalaya.toml", format!("[http]\n{text}")));
+        let plan =
+            load(&Files { agent, ..Files::default() }, &variables, &Arc::new(Net::new().expect("a net")));
+        plan.map(|plan| (*plan.http).clone())
+            .map_err(|faults| faults.iter().map(ToString::to_string).collect())
+    }
+
+    fn check(text: &str, expected: &str) {
+        assert_eq!(http(text).map(|_| ()), Err(vec![expected.to_owned()]), "{text}");
+    }
+
+    #[test]
+    fn a_token_or_its_hash_is_known_by_its_hash() {
+        for token in [
+            "'${TOKEN}'",
+            &format!("'{TOKEN}'"),
+            &format!("'{HASH_MARK}{HASH}'"),
+            &format!("'{HASH_MARK}{}'", HASH.to_uppercase()),
+        ] {
+            let http = http(&format!("token = {token}")).expect("valid");
+            let digest = http.token.as_ref().expect("a token");
+            assert!(digest.is(&Digest::of(TOKEN)) && !digest.is(&Digest::of("another")), "{token}");
+            let shown = format!("{http:?}");
+            assert!(!shown.contains(TOKEN) && !shown.to_lowercase().contains(HASH), "{shown}");
+        }
+        for none in ["", "token = ''", "token = '${NOT_SET}'"] {
+            assert!(http(none).expect("valid").token.is_none(), "{none}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_guessed_is_no_token() {
+        let hint = "\n  hint: `atalaya token` makes one that nobody guesses";
+        let short = format!("conf/atalaya.toml:2:9: `token` has 15 characters; 16 is the least{hint}");
+        check("token = '${SHORT}'", &short);
+        let hint = "\n  hint: `atalaya token` makes a token and its hash";
+        for hash in
+            ["sha256:", "sha256:abc", &format!("sha256:{}", "g".repeat(64)), &format!("sha256:{HASH}0")]
+        {
+            let text = "conf/atalaya.toml:2:9: `token`: what follows `sha256:` is no SHA-256 of 64 hexadecimal digits";
+            check(&format!("token = '{hash}'"), &format!("{text}{hint}"));
+        }
+    }
+
+    #[test]
+    fn hosts_are_names() {
+        let http = http("hosts = ['Status.Shop.example.', 'a-b']").expect("valid");
+        assert_eq!(
+            (http.hosts.as_slice(), http.only_hosts),
+            (&["status.shop.example".to_owned(), "a-b".to_owned()][..], true)
+        );
+        for wrong in ["https://a", "a:80", "a/b", "", "-a", "a..b", "*"] {
+            let hint = "write the name alone: \"status.shop.example\"";
+            let text =
+                format!("conf/atalaya.toml:2:9: `hosts`: `{wrong}` is no name of a host\n  hint: {hint}");
+            check(&format!("hosts = ['{wrong}']"), &text);
+        }
+    }
+
+    #[test]
+    fn a_certificate_comes_with_its_key() {
+        check("certificate = 'a.pem'", "conf/atalaya.toml:2:15: `certificate` needs `key` beside it");
+        check("key = 'a.pem'", "conf/atalaya.toml:2:7: `key` needs `certificate` beside it");
+        check(
+            "certificate = 'a.pem'\nkey = '/b.pem'",
+            "conf/atalaya.toml:2:15: `certificate`: can't read `conf/a.pem`: entity not found",
+        );
+        check(
+            "certificate = '${NOT_SET}'\nkey = 'b.pem'",
+            "conf/atalaya.toml:2:15: `certificate`: `${NOT_SET}` names no file: a variable in it is not set",
+        );
+    }
+}

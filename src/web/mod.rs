@@ -59,8 +59,13 @@ pub fn router(eyes: Eyes, access: &Access, more: Pages) -> Router {
         changes: ops::changes(),
         ..Pages::default()
     };
-    let pages = own.and(api::pages()).with_state(shared).and(access::pages(access.clone())).and(more);
+    served(own.and(api::pages()).with_state(shared).and(more), access)
+}
+
+/// These routes with the login, behind their gates, with what every answer says to browsers.
+pub fn served(pages: Pages, access: &Access) -> Router {
     pages
+        .and(access::pages(access.clone()))
         .gated(access)
         .method_not_allowed_fallback(async || {
             (StatusCode::METHOD_NOT_ALLOWED, "this page does not take that method; `allow` says which\n")

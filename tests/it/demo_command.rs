@@ -70,6 +70,9 @@ fn a_fault_is_switched_told_and_mended() {
     wait_until("the site to be well", None, || told("site", "ok"));
     let on = r#"{"on": true}"#;
     assert_eq!(send(port, "POST", "/faults/site-down", "", on), 401);
+    for path in ["/faults", "/inbox", "/inbox/x", "/metrics"] {
+        assert_eq!(http::get_with(port, path, "X-Forwarded-For: 203.0.113.9\r\n").status, 401, "{path}");
+    }
     assert_eq!(send(port, "POST", "/faults/site-down", &token, on), 200);
     wait_until("the site to be down", None, || told("site", "failed"));
     assert_eq!(send(port, "DELETE", "/faults", &token, ""), 200);

@@ -12,6 +12,7 @@ mod demo;
 mod demo_command;
 mod dns;
 mod foreign;
+mod gate;
 mod health;
 mod http;
 mod log;

@@ -104,3 +104,109 @@ pub fn network(address: IpAddr) -> IpAddr {
         v4 @ IpAddr::V4(_) => v4,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::server::places::Places;
+    use axum::http::Request;
+
+    const BEFORE: &str = "host: localhost:9760";
+
+    /// A request from this address with these lines, the first of which may be the version.
+    fn parts(peer: &str, lines: &str) -> Parts {
+        let mut request = Request::builder().uri("/");
+        for line in lines.split('\n') {
+            request = match line.split_once(": ") {
+                Some((name, value)) => request.header(name, value),
+                None if line == "HTTP/1.0" => request.version(Version::HTTP_10),
+                None => request.uri(line),
+            };
+        }
+        let (mut parts, ()) = request.body(()).expect("a request").into_parts();
+        let address: std::net::SocketAddr = peer.parse().expect("an address");
+        let held = Places::default().take(address.ip()).expect("a place");
+        parts.extensions.insert(Peer::new(address, false, &held));
+        parts
+    }
+
+    fn check(peer: &str, lines: &str, local: bool) {
+        assert_eq!(is_local(&parts(peer, lines)), local, "{peer} {lines}");
+    }
+
+    #[test]
+    fn who_asks_from_this_machine_for_this_machine_is_local() {
+        for peer in ["127.0.0.1:5", "127.8.9.1:5", "[::1]:5", "[::ffff:127.0.0.1]:5"] {
+            for host in
+                ["localhost", "localhost:9760", "127.0.0.1:9760", "[::1]:9760", "LocalHost.", "a.localhost:1"]
+            {
+                check(peer, &format!("host: {host}"), true);
+            }
+        }
+        check("127.0.0.1:5", &format!("{BEFORE}\nsec-fetch-site: none"), true);
+        check("127.0.0.1:5", &format!("{BEFORE}\nsec-fetch-site: same-origin"), true);
+        check("127.0.0.1:5", &format!("http://localhost:9760/\n{BEFORE}"), true);
+    }
+
+    #[test]
+    fn who_comes_from_elsewhere_or_was_handed_on_is_not() {
+        for peer in ["192.0.2.1:5", "10.0.0.1:5", "[2001:db8::1]:5", "[::ffff:192.0.2.1]:5", "0.0.0.0:5"] {
+            check(peer, BEFORE, false);
+        }
+        for handed_on in [
+            "forwarded: for=127.0.0.1",
+            "x-forwarded-for: 127.0.0.1",
+            "x-forwarded-for: ",
+            "X-Forwarded-Proto: http",
+            "x-forwarded-anything: 1",
+            "x-real-ip: 127.0.0.1",
+            "via: 1.1 proxy",
+            "cf-connecting-ip: 127.0.0.1",
+            "HTTP/1.0",
+            "sec-fetch-site: cross-site",
+        ] {
+            check("127.0.0.1:5", &format!("{BEFORE}\n{handed_on}"), false);
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_made_to_lead_here_is_not_this_machine() {
+        for host in [
+            "evil.example",
+            "localhost.evil.example",
+            "evillocalhost",
+            "127.0.0.1.evil.example",
+            "192.0.2.1",
+            "a@localhost",
+            "[::2]",
+            "127.1",
+            "0.0.0.0",
+        ] {
+            check("127.0.0.1:5", &format!("host: {host}"), false);
+        }
+        check("127.0.0.1:5", "accept: x", false);
+        check("127.0.0.1:5", "host: localhost\nhost: localhost", false);
+        check("127.0.0.1:5", "http://evil.example/\nhost: localhost", false);
+        check("127.0.0.1:5", "http://localhost/\nhost: evil.example", false);
+    }
+
+    #[test]
+    fn failures_are_counted_by_who_it_really_is() {
+        let source = |peer: &str, lines: &str| Source::of(&parts(peer, lines));
+        let here = source("127.0.0.1:5", BEFORE);
+        let handed_on = |who: &str| source("127.0.0.1:5", &format!("{BEFORE}\nx-forwarded-for: {who}"));
+        assert_eq!(here, source("127.0.0.1:6", BEFORE));
+        assert_ne!(here, handed_on("127.0.0.1"), "strangers do not lock out this machine");
+        assert_eq!(
+            handed_on("198.51.100.9, 203.0.113.1"),
+            handed_on("203.0.113.1"),
+            "the nearest proxy knows"
+        );
+        assert_ne!(handed_on("203.0.113.1"), handed_on("203.0.113.2"));
+        let far = |who: &str| source("192.0.2.1:5", &format!("{BEFORE}\nx-forwarded-for: {who}"));
+        assert_eq!(far("203.0.113.1"), far("203.0.113.2"), "a stranger names nobody else");
+        let network = |address: &str| source(&format!("[{address}]:5"), BEFORE);
+        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::9"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+    }
+}

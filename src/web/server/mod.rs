@@ -2,7 +2,7 @@
 //! a connection may live. [`places`] says who has to go when there are too many.
 
 mod answer;
-mod places;
+pub(in crate::web) mod places;
 pub mod tls;
 
 use super::own;
@@ -60,6 +60,10 @@ pub struct Peer {
 }
 
 impl Peer {
+    pub(super) fn new(address: SocketAddr, tls: bool, held: &Held) -> Peer {
+        Peer { address, tls, place: held.place.clone() }
+    }
+
     /// An operator uses this connection: others make room first.
     pub(super) fn trust(&self) {
         self.place.trust();
@@ -131,7 +135,7 @@ impl Door {
 
     /// Holds its place until it ends, or until somebody else needs it.
     async fn connection(self, stream: TcpStream, address: SocketAddr, held: Held) {
-        let peer = Peer { address, tls: self.tls.is_some(), place: held.place.clone() };
+        let peer = Peer::new(address, self.tls.is_some(), &held);
         tokio::select! {
             () = self.open(stream, peer) => {}
             () = held.place.told_to_leave() => own::request_refused(),
