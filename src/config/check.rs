@@ -36,6 +36,8 @@ pub struct Check {
     pub runbook: Option<String>,
     /// What its measures begin with in metrics.
     pub metric_prefix: String,
+    /// Whether its measures are Prometheus' too, and not for pages and reports only.
+    pub metrics: bool,
     pub kind: &'static str,
     /// What its kind says about its measures.
     pub measures: &'static [MeasureInfo],
@@ -108,7 +110,7 @@ impl Reader<'_> {
         let place = self.source.place(self.table.span().start);
         let kind = raw.probe.kind();
         let limits = self.limits(&raw);
-        self.metric_prefix(raw.metric_prefix.as_deref());
+        self.metric_prefix(raw.metric_prefix.as_deref(), raw.metrics);
         let mut build =
             Build { variables: self.variables, every, timeout, net: self.net, found: Found::default() };
         let probe = kind.build(&mut build);
@@ -137,6 +139,7 @@ impl Reader<'_> {
             tags: raw.tags,
             runbook: raw.runbook,
             metric_prefix: prefix,
+            metrics: raw.metrics,
             kind: kind.name(),
             measures: kind.measures(),
             limits,
@@ -197,7 +200,7 @@ impl Reader<'_> {
         limits.map(|(measure, table)| Limit { measure: measure.clone(), table: table.clone() }).collect()
     }
 
-    fn metric_prefix(&mut self, prefix: Option<&str>) {
+    fn metric_prefix(&mut self, prefix: Option<&str>, metrics: bool) {
         let valid = |prefix: &str| {
             prefix.starts_with(|c: char| c.is_ascii_lowercase())
                 && prefix.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
@@ -211,6 +214,11 @@ impl Reader<'_> {
                 "`metric_prefix`: `{prefix}` is not allowed: lowercase letters, digits and `_` between them; \
                  what begins with `atalaya` or `process_` is the agent's own"
             );
+            self.fault("metric_prefix", text, None);
+        }
+        if prefix.is_some() && !metrics {
+            let text =
+                "with `metrics = false` there are no metrics, so `metric_prefix` has no effect".to_owned();
             self.fault("metric_prefix", text, None);
         }
     }

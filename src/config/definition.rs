@@ -42,6 +42,11 @@ pub struct CheckTable {
     /// What the names of its measures begin with in metrics: `shop` gives `shop_pending_orders`.
     /// Default: `atalaya_<kind>`.
     pub metric_prefix: Option<String>,
+    /// Whether its measures are Prometheus' too. `false` for tables whose rows come and go, such as the last ten orders:
+    /// each row would be a new series for ever. They are then shown on pages and in reports only; that the check is
+    /// up, and how long it took, is told as ever. Default: true.
+    #[serde(default = "metrics")]
+    pub metrics: bool,
     /// When its trouble becomes an alert.
     #[serde(default)]
     pub alert: CheckAlertTable,
@@ -54,6 +59,10 @@ pub struct CheckTable {
 
 const fn every() -> Period {
     Period::from_secs(60)
+}
+
+const fn metrics() -> bool {
+    true
 }
 
 /// When a measure makes the outcome degraded or failed.

@@ -119,6 +119,10 @@ fn metric_prefixes_are_names_and_not_the_agents() {
         assert!(faults[0].contains("`metric_prefix`"), "{faults:?}");
         assert!(faults[0].contains("`atalaya` or `process_`"), "{faults:?}");
     }
+    check(
+        &with("metrics = false\nmetric_prefix = 'shop'"),
+        &["a.toml:5:17: with `metrics = false` there are no metrics, so `metric_prefix` has no effect"],
+    );
 }
 
 #[test]

@@ -14,9 +14,14 @@ impl TryFrom<String> for Zone {
     type Error = String;
 
     fn try_from(name: String) -> Result<Zone, String> {
-        let zone = TimeZone::get(&name);
-        zone.map(Zone)
-            .map_err(|_| format!("`{name}` is not a time zone such as \"Europe/Berlin\" or \"UTC\""))
+        TimeZone::get(&name).map(Zone).map_err(|_| Zone::wrong(&name))
+    }
+}
+
+impl Zone {
+    /// What is said of a name that is none; where it came out of a variable, give the name of that.
+    pub fn wrong(name: &str) -> String {
+        format!("`{name}` is not a time zone such as \"Europe/Berlin\" or \"UTC\"")
     }
 }
 

@@ -185,10 +185,11 @@ impl ShopFault {
         }
     }
 
-    /// The id of its row of this number: `fa01…`, which no random id of this shop begins with by more than chance.
+    /// The id of its row of this number: `fa01…`, which no random id of this shop begins with by more than chance. Its
+    /// end is of this row alone too, since pages show of an order's id no more than that.
     pub(super) fn id(self, number: i64) -> String {
         let fault = FACTS.iter().position(|fact| fact.0 == self).unwrap_or_default();
-        format!("fa01{fault:04x}-0000-4000-8000-{number:012x}")
+        format!("fa01{fault:04x}-0000-4000-8000-0000{number:06x}{fault:02x}")
     }
 }
 

@@ -75,12 +75,14 @@ impl Shop {
         let mut tasks = JoinSet::new();
         let (services, mut variables) = Services::open(&mut tasks).await.map_err(Error::Listen)?;
         variables.push(("DATABASE_URL".to_owned(), format!("sqlite:{}", file.display())));
+        let hours_ahead = hours_ahead(now);
+        variables.push(("SHOP_TIME_ZONE".to_owned(), zone(hours_ahead)));
         let inbox = services.inbox();
         let on = Arc::new(Mutex::new(BTreeSet::new()));
         let (orders, waiting) = mpsc::channel(ORDERS_WAITING_MAX);
         let mut keeper = Keeper {
             database: open(&file).await?,
-            trade: Trade::new(seed, now - PAST).with_hours_ahead(hours_ahead(now)),
+            trade: Trade::new(seed, now - PAST).with_hours_ahead(hours_ahead),
             services,
             on: Arc::clone(&on),
         };
@@ -95,7 +97,12 @@ impl Shop {
 
 /// Whoever starts a demo at night wants to see a shop at noon.
 fn hours_ahead(now: Timestamp) -> i64 {
-    (LUNCH - now.as_second().div_euclid(3600)).rem_euclid(24)
+    LUNCH - now.as_second().div_euclid(3600).rem_euclid(24)
+}
+
+/// The zone in which that is so. In these names, west is plus.
+fn zone(hours_ahead: i64) -> String {
+    format!("Etc/GMT{:+}", -hours_ahead)
 }
 
 /// A new file: what a demo before left would be another shop's past.
@@ -208,5 +215,20 @@ impl Keeper {
             sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *transaction).await?;
         }
         transaction.commit().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::tz::TimeZone;
+
+    #[test]
+    fn a_demo_begins_at_noon_of_the_shops_own_day() {
+        for hour in 0..24 {
+            let now: Timestamp = format!("2026-03-01T{hour:02}:37:00Z").parse().expect("a time");
+            let zone = TimeZone::get(&zone(hours_ahead(now))).expect("a zone");
+            assert_eq!(now.to_zoned(zone).datetime().to_string(), "2026-03-01T12:37:00", "{hour}");
+        }
     }
 }

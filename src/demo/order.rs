@@ -1,6 +1,6 @@
 //! One customer's order, from the checkout to the door, with all that it leaves in the shop's tables.
 
-use super::catalog::{PRODUCTS, Product};
+use super::catalog::{self, Product};
 use super::fault::ShopFault;
 use super::row::Row;
 use super::sql::{Cell, Cents};
@@ -279,8 +279,15 @@ fn write_job(trade: &mut Trade, at: Timestamp) {
 
 fn basket(trade: &mut Trade) -> Vec<(Product, i64)> {
     let kinds = trade.rng.usize(1..=3);
-    let products = trade.rng.choose_multiple(PRODUCTS, kinds);
-    products.into_iter().map(|product| (product, if trade.happens(0.2) { 2 } else { 1 })).collect()
+    let mut basket: Vec<(Product, i64)> = Vec::new();
+    while basket.len() < kinds {
+        let product = catalog::chosen(trade.rng.i64(0..100));
+        // Nobody puts the same into a basket twice: who wants two takes two.
+        if basket.iter().all(|(taken, _)| *taken != product) {
+            basket.push((product, if trade.happens(0.2) { 2 } else { 1 }));
+        }
+    }
+    basket
 }
 
 fn fate(trade: &mut Trade) -> Fate {

@@ -31,7 +31,7 @@ const OUTAGES: [(&str, u32, u32, u32, &str); 6] = [
     ("site", 41, 1_003, 26, "the answer took longer than 5 s"),
     ("email", 33, 540, 95, "Resend answers 429: the daily quota is used up"),
     ("site", 12, 742, 9, "status 502, and 200 was expected"),
-    ("payments", 5, 860, 14, "Square answers 401: the token has expired"),
+    ("payments", 5, 860, 6, "Square answers 401: the token has expired"),
 ];
 /// The agent was off: days ago, from and to which minute of the day.
 const OFF: (u32, u32, u32) = (52, 60, 1_260);

@@ -1,6 +1,6 @@
 //! Seeded customers who order, pay, change their minds and write to the shop, by day more than by night.
 //!
-//! Arrivals are drawn in short slots of time from the shape of a day, so that a call for ten weeks of past and ten
+//! Arrivals are drawn in short slots of time from the shapes of a day and a week, so that a call for ten weeks of past and ten
 //! thousand calls for a second each are the same trade. What an arrival brings is planned at once ([`super::row`]).
 
 use super::catalog;
@@ -24,6 +24,9 @@ const DAY: [f64; 24] = [
     5., 2., 1., 1., 1., 2., 6., 15., 30., 45., 60., 90.,
     110., 90., 60., 50., 60., 90., 110., 85., 50., 25., 12., 8.,
 ];
+
+/// How many order on each day of the week, Monday first, beside the usual.
+const WEEK: [f64; 7] = [0.8, 0.85, 0.9, 1.0, 1.25, 1.3, 0.9];
 
 const SLOT: SignedDuration = SignedDuration::from_secs(15);
 const SLOTS_AN_HOUR: f64 = 240.0;
@@ -143,7 +146,11 @@ impl Trade {
         if begin.as_second().rem_euclid(3600) == 0 || self.synced.is_none() {
             self.hourly(begin);
         }
-        let share = DAY[usize::try_from((hour + self.hours_ahead).rem_euclid(24)).unwrap_or_default()];
+        let local = hour + self.hours_ahead;
+        let share = DAY[usize::try_from(local.rem_euclid(24)).unwrap_or_default()];
+        // The epoch was a Thursday.
+        let weekday = (local.div_euclid(24) + 3).rem_euclid(7);
+        let share = share * WEEK[usize::try_from(weekday).unwrap_or_default()];
         let rate = ORDERS_A_DAY * self.pace * share / DAY.iter().sum::<f64>() / SLOTS_AN_HOUR;
         if self.happens(rate) && !self.broken.contains(&ShopFault::OrdersStopped) {
             let at = begin + self.between(0, SLOT.as_secs());

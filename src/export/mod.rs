@@ -126,7 +126,9 @@ fn measure_families(view: &View) -> Vec<MeasureFamily> {
     let mut families: BTreeMap<(&str, &str), MeasureFamily> = BTreeMap::new();
     for (at, check) in view.checks.iter().enumerate() {
         // A check that no longer runs has no numbers of now.
-        let Some(last) = check.last.as_ref().filter(|_| !check.stale) else { continue };
+        let Some(last) = check.last.as_ref().filter(|_| check.check.metrics && !check.stale) else {
+            continue;
+        };
         for (number, measure) in last.run.outcome.measures.iter().enumerate() {
             if measure.name == crate::judge::limits::DURATION {
                 continue;
@@ -197,6 +199,8 @@ fn one_family_a_name(families: impl Iterator<Item = MeasureFamily>) -> Vec<Measu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outcome::Outcome;
+    use crate::view::tests::{at, run, tcp, view};
 
     fn check_names(given: &[&str], expected: &str) {
         let family = |name: &&str| {
@@ -223,6 +227,25 @@ mod tests {
             "orders_created_total Gauge, orders_total Counter",
         );
         check_names(&["x_total", "x_total_total"], "x_total Counter, x_total_total Gauge");
+    }
+
+    #[test]
+    fn measures_that_are_no_metrics_are_left_out_and_their_check_stays() {
+        let view = view(&(tcp("orders", "metrics = false") + &tcp("sales", "")), |_, record| {
+            let mut outcome = Outcome::ok();
+            for order in ["b", "a"] {
+                outcome.measure_with("total_dollars", 7.5, vec![("order".to_owned(), order.to_owned())]);
+            }
+            record.run(at(1), run(1, outcome));
+        });
+        let of_orders = &view.checks[0].last.as_ref().expect("it ran").run.outcome.measures;
+        assert_eq!(of_orders.iter().map(|measure| &*measure.labels[0].1).collect::<Vec<_>>(), ["b", "a"]);
+        let text = Exposition::new(Arc::new(view), String::new(), Format::OpenMetrics).flatten().collect();
+        let text = String::from_utf8(text).expect("text");
+        let told = |check: &str, family: &str| text.contains(&format!("\n{family}{{check=\"{check}\""));
+        assert!(told("orders", "atalaya_check_up") && told("sales", "atalaya_check_up"));
+        assert!(told("orders", "atalaya_check_last_run_timestamp_seconds"));
+        assert!(!told("orders", "atalaya_tcp_total_dollars") && told("sales", "atalaya_tcp_total_dollars"));
     }
 
     #[test]

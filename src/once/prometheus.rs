@@ -101,7 +101,9 @@ fn checks(families: &mut Families, labels: &str, result: &super::CheckResult) {
             phase.took.as_secs_f64(),
         );
     }
-    measures(families, labels, result);
+    if result.check.metrics {
+        measures(families, labels, result);
+    }
 }
 
 fn measures(families: &mut Families, labels: &str, result: &super::CheckResult) {
@@ -136,6 +138,7 @@ fn add(families: &mut Families, name: &str, help: &str, labels: String, value: f
 mod tests {
     use super::super::samples::rich;
     use super::*;
+    use std::sync::Arc;
 
     fn check(line: &str, is_there: bool) {
         let text = text(&rich().judge(false));
@@ -160,5 +163,14 @@ mod tests {
         check(r#"atalaya_tcp_keys{check="cache",section="shop",exported_check="a\"\\ b",_x_y=""} 4"#, false);
         check(r#"atalaya_once_verdict{verdict="failed"} 1"#, true);
         check("atalaya_once_started_timestamp_seconds 1763838000", true);
+    }
+
+    #[test]
+    fn measures_that_are_no_metrics_are_left_out_and_their_check_stays() {
+        let mut report = rich();
+        Arc::get_mut(&mut report.results[3].check).expect("the only one").metrics = false;
+        let text = text(&report.judge(false));
+        assert!(!text.contains("atalaya_tcp_"), "{text}");
+        assert!(text.contains(r#"atalaya_check_up{check="cache",section="shop"} 1"#), "{text}");
     }
 }

@@ -100,6 +100,7 @@ fn check(name: &str, place: Place) -> Check {
         tags: Vec::new(),
         runbook: None,
         metric_prefix: "atalaya_tcp".to_owned(),
+        metrics: true,
         kind: "tcp",
         measures: &[],
         limits: Vec::new(),

@@ -120,8 +120,8 @@ pub struct Burns {
     pub left: Vec<Option<f64>>,
 }
 
-/// Makes the burn rates of `windows` at `points` moments up to `to`, from the minutes that were measured: what each window
-/// ending there adds up to. Minutes before the first of them are taken as not measured.
+/// Makes the burn rates of `windows` at `points` moments up to `to`, from the minutes that were measured: the highest of
+/// those that ended since the point before. Minutes before the first of them are taken as not measured.
 pub fn burns(
     minutes: &BTreeMap<u32, Slice>,
     (budget, whole): (f64, Duration),
@@ -156,8 +156,14 @@ pub fn burns(
         .map(|point| from.saturating_add(SignedDuration::from_secs(point * span)).unwrap_or(to))
         .collect();
     let ends = || at.iter().map(|at| minute(*at));
+    let stretch = u32::try_from(span / 60).unwrap_or_default().max(1);
+    // A short window may have burned between two points: each point is the worst minute since the one before.
+    let worst = |end: u32, window: Duration| {
+        let rates = (0..stretch).filter_map(|ago| rate(end.saturating_sub(ago), window));
+        rates.reduce(f64::max)
+    };
     Burns {
-        rates: windows.iter().map(|window| (*window, ends().map(|end| rate(end, *window)).collect())).collect(),
+        rates: windows.iter().map(|window| (*window, ends().map(|end| worst(end, *window)).collect())).collect(),
         left: ends().map(|end| Some(1.0 - rate(end, whole)?)).collect(),
         at,
     }
@@ -169,16 +175,16 @@ mod tests {
 
     #[test]
     fn a_burn_rate_is_the_share_of_bad_events_in_its_window_over_the_budget() {
-        let slice = |minute: u32| Slice { minute, good: 9, bad: u32::from(minute % 10 == 5), excluded: minute == 12 };
+        let slice = |minute: u32| {
+            let bad = u32::from(minute == 25);
+            Slice { minute, good: 10 - bad, bad, excluded: false }
+        };
         let minutes: BTreeMap<u32, Slice> = (10..40).map(|minute| (minute, slice(minute))).collect();
         let at = |minute: i64| Timestamp::from_second(minute * 60).expect("a moment");
-        let (five, ten) = (Duration::from_mins(5), Duration::from_mins(10));
-        let burns = burns(&minutes, (0.1, Duration::from_mins(30)), &[five, ten], (at(0), at(50)), 5);
-        let known: Vec<Option<f64>> = burns.rates[0].1.iter().map(|rate| rate.map(|rate| (rate * 1e3).round())).collect();
-        // Of each ten minutes the sixth has a bad event; five minutes hold 45 or 46 events.
-        assert_eq!(known, [None, Some(217.0), Some(217.0), Some(217.0), None]);
-        let ratio = 1.0 / 82.0 / 0.1;
-        assert_eq!(burns.rates[1].1[1], Some(ratio), "an excluded minute counts for nothing");
-        assert!(burns.left[3].is_some_and(|left| (left - (1.0 - 3.0 / 264.0 / 0.1)).abs() < 1e-12));
+        let five = Duration::from_mins(5);
+        let burns = burns(&minutes, (0.1, Duration::from_mins(30)), &[five], (at(0), at(50)), 5);
+        let rates: Vec<_> = burns.rates[0].1.iter().map(|rate| rate.map(|rate| (rate * 1e3).round())).collect();
+        assert_eq!(rates, [None, Some(0.0), Some(200.0), Some(0.0), Some(0.0)], "the worst minute of each stretch");
+        assert!(burns.left[3].is_some_and(|left| (left - (1.0 - 1.0 / 300.0 / 0.1)).abs() < 1e-12));
     }
 }

@@ -1,12 +1,14 @@
 //! The shipped checks against the shop's own tables: a healthy shop is healthy, and every fault is told by the checks
 //! that are for it and by no other, in PostgreSQL and in SQLite, with the same numbers.
 
-use crate::support::shop::{Found, Shop};
+use crate::support::shop::{Found, Shop, ZONE};
 use atalaya::demo::fault::ShopFault;
 use atalaya::demo::schema;
 use atalaya::demo::trade::{PAST, Trade};
 use atalaya::outcome::Status;
-use jiff::{SignedDuration, Timestamp};
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Span, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 const SEED: u64 = 20_260_301;
@@ -86,6 +88,101 @@ fn same(
         }
     }
     postgres.clone()
+}
+
+/// What pages show, beside what the tables hold when they are read another way.
+#[tokio::test]
+async fn what_pages_show_is_in_the_tables_and_in_their_order() {
+    let now = at(NOON);
+    for shop in [Shop::postgres("pages").await, Shop::sqlite("pages").await] {
+        let shop = open(shop, SEED, now).await;
+        let found = shop.look(now).await;
+        let table = |check: &str, measure: &str| {
+            let rows = found[check].rows.iter().filter(|(name, ..)| name == measure);
+            rows.map(|(_, labels, value)| (labels.clone(), *value)).collect::<Vec<_>>()
+        };
+        let sales = &found["sales"].measures;
+
+        let history = paid_by_day(&shop).await;
+        let days = table("sales-history", "orders");
+        let expected = (0..30).rev().map(|before| {
+            let day = now.to_zoned(TimeZone::get(ZONE).expect("a zone")).date();
+            let day = day.saturating_sub(Span::new().days(before)).to_string();
+            let (orders, cents) = history.get(&day).copied().unwrap_or_default();
+            (vec![day], orders, cents)
+        });
+        let expected: Vec<_> = expected.collect();
+        let orders = expected.iter().map(|(day, orders, _)| (day.clone(), *orders as f64));
+        assert_eq!(days, orders.collect::<Vec<_>>());
+        for ((_, revenue), (day, _, cents)) in table("sales-history", "revenue_dollars").iter().zip(&expected)
+        {
+            assert!((revenue * 100.0 - *cents as f64).abs() < 1e-3, "{day:?}: {revenue} and {cents} cents");
+        }
+        let (yesterday, today) = (&expected[28], &expected[29]);
+        assert_eq!(sales["orders_today"], today.1 as f64);
+        assert!((sales["revenue_today_dollars"] * 100.0 - today.2 as f64).abs() < 1e-3);
+        assert!(sales["orders_yesterday_by_now"] > 0.0);
+        assert!(sales["orders_yesterday_by_now"] < yesterday.1 as f64, "the evening is still to come");
+        let conversion = sales["conversion_last_day_ratio"];
+        assert!((0.8..1.0).contains(&conversion), "{conversion}");
+
+        let orders = shop.rows(r#"select cast(id as text) as id, cast(status as text) as status from orders order by "createdAt" desc limit 10"#).await;
+        let orders = orders.iter().map(|row| {
+            let (id, status) = (row["id"].as_deref().unwrap_or_default(), row["status"].clone());
+            (id[id.len() - 8..].to_owned(), status.unwrap_or_default())
+        });
+        let shown = table("recent-orders", "order_age_seconds");
+        let labels = shown.iter().map(|(labels, _)| (labels[0].clone(), labels[1].clone()));
+        assert_eq!(labels.collect::<Vec<_>>(), orders.collect::<Vec<_>>());
+        assert!(shown.is_sorted_by_key(|(_, age)| *age) && shown[0].1 >= 0.0, "{shown:?}");
+
+        let stock = table("inventory-by-product", "inventory");
+        assert!(stock.len() == 9 && stock.is_sorted_by_key(|(_, left)| *left), "{stock:?}");
+        let best = table("sales-by-product", "product_revenue_dollars");
+        assert!(best.len() == 12 && best.is_sorted_by(|a, b| a.1 >= b.1), "{best:?}");
+    }
+}
+
+/// Paid orders and their cents by day of the shop, added up here.
+async fn paid_by_day(shop: &Shop) -> BTreeMap<String, (u64, i64)> {
+    let zone = TimeZone::get(ZONE).expect("a zone");
+    let mut days: BTreeMap<String, (u64, i64)> = BTreeMap::new();
+    let sql = r#"select cast("createdAt" as text) as at, cast(round(total * 100) as integer) as cents
+        from orders where "paymentStatus" in ('PAID', 'COMPLETED')"#;
+    for row in shop.rows(sql).await {
+        let text = |column: &str| row[column].as_deref().expect("a value");
+        let placed: DateTime = text("at").parse().expect("a time");
+        let placed = TimeZone::UTC.to_timestamp(placed).expect("a time");
+        let day = days.entry(placed.to_zoned(zone.clone()).date().to_string()).or_default();
+        day.0 += 1;
+        day.1 += text("cents").parse::<i64>().expect("cents");
+    }
+    days
+}
+
+/// Before its first customer a shop has tables full of nothing, and nothing is wrong with that.
+#[tokio::test]
+async fn pages_of_an_empty_shop_show_nothing_and_alarm_nobody() {
+    let now = at(NOON);
+    for shop in [Shop::postgres("empty").await, Shop::sqlite("empty").await] {
+        shop.execute(&schema::statements(shop.dialect())).await;
+        let found = shop.look(now).await;
+        for check in [
+            "sales",
+            "sales-history",
+            "sales-by-product",
+            "inventory",
+            "inventory-by-product",
+            "recent-orders",
+        ] {
+            assert_eq!((found[check].status, found[check].reason.as_str()), (Status::Ok, ""), "{check}");
+        }
+        let sales = &found["sales"].measures;
+        assert_eq!((sales["orders_today"], sales["revenue_last_week_dollars"]), (0.0, 0.0));
+        assert!(!sales.contains_key("conversion_last_day_ratio"), "of nobody there is no share");
+        assert_eq!(found["sales-history"].measures.len(), 60);
+        assert_eq!(found["recent-orders"].measures.len(), 0);
+    }
 }
 
 #[tokio::test]

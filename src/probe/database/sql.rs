@@ -27,7 +27,8 @@ use std::time::Duration;
 ///
 /// The query reads only, in a transaction with deadlines. Times are placeholders that the agent fills from its clock:
 /// `$now`, `$ago_15m` (any number and s, m, h or d), `$from` and `$to` (the window to count in), `$start_of_hour`,
-/// `$start_of_day`.
+/// `$start_of_day`, `$start_of_yesterday`; and `$days_30` are the last thirty days, today the last, as rows of a day's name,
+/// its begin and its end: `with days (day, begins, ends) as (values $days_30)`.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sql {
@@ -39,7 +40,10 @@ pub struct Sql {
     /// One `select`. Each column of its answer is a measure named by its alias: numbers, booleans (0 or 1),
     /// intervals (seconds), times (Unix seconds; their age where the alias ends in `_age_seconds`).
     query: Text,
-    /// Columns that are labels of the measures. With them the answer may have many rows, without them one.
+    /// Columns that are labels of the measures. With them the answer may have many rows, without them one; they stay in the
+    /// order of the query. Labels are shown, so one that is called after customers' data (`email`, `phone`,
+    /// `customer_name`, …) is refused, and a value that looks like an email address, a phone number or a card's number is
+    /// never kept: `…` stands for it. Names of people can't be told from other words: leave them out of the query.
     #[serde(default)]
     labels: Vec<Label>,
     /// The most rows that an answer with labels may have, at most 1000. More is `unknown`, not a part of the truth.
@@ -57,7 +61,7 @@ pub struct Sql {
     /// How far back the very first run goes. Only where runs go on; as long as from one run to the next unless given.
     backfill: Option<Period>,
     /// Where hours and days begin: an IANA name such as `America/Los_Angeles`. UTC unless given.
-    time_zone: Option<Zone>,
+    time_zone: Option<Text>,
 }
 
 fn rows_max_default() -> u16 {
@@ -112,7 +116,8 @@ impl Kind for Sql {
         if !(1..=ROWS_MAX).contains(&self.rows_max) {
             build.fault("rows_max", format!("`{}` is not between 1 and {ROWS_MAX}", self.rows_max));
         }
-        let (address, query) = (address?, query?);
+        let zone = self.zone(build);
+        let (address, query, zone) = (address?, query?, zone?);
         let dialect = match &address {
             Address::Postgres(_) => Dialect::Postgres,
             Address::Sqlite(_) => Dialect::Sqlite,
@@ -137,7 +142,7 @@ impl Kind for Sql {
             rows_max: usize::from(self.rows_max),
             empty: self.empty,
             window: self.window.map_or(build.every, Period::get),
-            zone: self.time_zone.as_ref().map_or(TimeZone::UTC, |zone| zone.0.clone()),
+            zone,
             counting: self.counts().then(|| Rhythm {
                 every: build.every,
                 settle: self.settle.map_or(Duration::ZERO, Period::get),
@@ -148,6 +153,12 @@ impl Kind for Sql {
 }
 
 impl Sql {
+    fn zone(&self, build: &mut Build<'_>) -> Option<TimeZone> {
+        let Some(name) = &self.time_zone else { return Some(TimeZone::UTC) };
+        let zone = Zone::try_from(build.text("time_zone", name)?);
+        zone.map(|zone| zone.0).map_err(|_| build.fault("time_zone", Zone::wrong(name.raw()))).ok()
+    }
+
     /// A key that does nothing is a slip: what it was meant to do is not done.
     fn refuse_what_has_no_effect(&self, template: &Template, build: &mut Build<'_>) -> Option<()> {
         let window = self.window.is_some() && !template.has_window();
@@ -156,8 +167,7 @@ impl Sql {
         }
         let zone = self.time_zone.is_some() && !template.has_zone();
         if zone {
-            let text =
-                "the query has no `$start_of_day` and no `$start_of_hour`, so a time zone has no effect";
+            let text = "the query has no `$start_of_day`, `$start_of_hour` or `$days_…`, so a time zone has no effect";
             build.fault("time_zone", text);
         }
         let going_on = (self.settle.is_some() || self.backfill.is_some()) && !self.counts();

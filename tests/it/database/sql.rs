@@ -298,7 +298,11 @@ async fn what_can_be_known_before_a_run_is_refused_before() {
         ),
         (
             sql_with(url, "select 1 as a", "time_zone = 'UTC'"),
-            "time_zone: the query has no `$start_of_day` and no `$start_of_hour`, so a time zone has no effect",
+            "time_zone: the query has no `$start_of_day`, `$start_of_hour` or `$days_…`, so a time zone has no effect",
+        ),
+        (
+            sql_with(url, "select $start_of_day as a", "time_zone = 'Mars'"),
+            "time_zone: `Mars` is not a time zone such as \"Europe/Berlin\" or \"UTC\"",
         ),
         (sql_with(url, "select 1 as a", "rows_max = 0"), "rows_max: `0` is not between 1 and 1000"),
         (
@@ -313,8 +317,11 @@ async fn what_can_be_known_before_a_run_is_refused_before() {
         assert_eq!(build_faults(&toml), [expected], "{toml}");
     }
     for (toml, expected) in [
-        (sql_with(url, "select 1 as a", "time_zone = 'Mars'"), "`Mars` is not a time zone"),
         (sql_with(url, "select 1 as a", "labels = ['le']"), "the label `le` is taken"),
+        (
+            sql_with(url, "select 1 as a", "labels = ['customer_name']"),
+            "the label `customer_name` would show customers' data (`customer`): count instead of naming",
+        ),
         (sql_with(url, "select 1 as a", "empty = 'fine'"), "unknown variant `fine`"),
         (sql_with(url, "select 1 as a", "row_max = 1"), "unknown field `row_max`"),
     ] {

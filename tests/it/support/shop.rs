@@ -8,7 +8,7 @@ use atalaya::config::text::Variables;
 use atalaya::config::{self, Check, Files, Plan, Source};
 use atalaya::demo::schema::Dialect;
 use atalaya::judge::limits;
-use atalaya::outcome::Status;
+use atalaya::outcome::{Measure, Status};
 use atalaya::probe;
 use atalaya::probe::net::Net;
 use futures_util::future::join_all;
@@ -28,6 +28,8 @@ pub struct Found {
     pub reason: String,
     /// With labels: `orders{READY}`.
     pub measures: BTreeMap<String, f64>,
+    /// The same in the order in which the query gave them: name, values of labels, value.
+    pub rows: Vec<(String, Vec<String>, f64)>,
     /// Whether it has limits at all.
     pub limited: bool,
 }
@@ -131,6 +133,7 @@ pub async fn look(checks: &[Arc<Check>], now: Timestamp) -> BTreeMap<String, Fou
             status: look.outcome.status(),
             reason: look.outcome.reason().map_or_else(String::new, |fault| fault.text.clone()),
             measures: measures.map(|measure| (full_name(measure), measure.value)).collect(),
+            rows: look.outcome.measures.iter().map(row).collect(),
             limited: !check.limits.is_empty(),
         };
         (check.name.to_string(), found)
@@ -138,7 +141,12 @@ pub async fn look(checks: &[Arc<Check>], now: Timestamp) -> BTreeMap<String, Fou
     join_all(looks).await.into_iter().collect()
 }
 
-fn full_name(measure: &atalaya::outcome::Measure) -> String {
+fn row(measure: &Measure) -> (String, Vec<String>, f64) {
+    let labels = measure.labels.iter().map(|(_, value)| value.clone());
+    (measure.name.to_string(), labels.collect(), measure.value)
+}
+
+fn full_name(measure: &Measure) -> String {
     let labels: Vec<_> = measure.labels.iter().map(|(_, value)| value.as_str()).collect();
     if labels.is_empty() {
         measure.name.to_string()
@@ -147,9 +155,12 @@ fn full_name(measure: &atalaya::outcome::Measure) -> String {
     }
 }
 
+/// Where the shop is: its days are not those of UTC.
+pub const ZONE: &str = "America/Los_Angeles";
+
 /// The shipped checks of the kind `sql`, built for this database.
 fn checks(url: &str) -> Vec<Arc<Check>> {
-    let plan = shipped(&["sql"], [("DATABASE_URL", url)]);
+    let plan = shipped(&["sql"], [("DATABASE_URL", url), ("SHOP_TIME_ZONE", ZONE)]);
     assert_eq!(plan.skipped, []);
     plan.checks
 }

@@ -5,16 +5,17 @@
 //! `'2026-11-22 18:39:00.000'`: a `timestamp(3)` as Prisma makes it reads that, and SQLite compares
 //! it as text with texts of the same form.
 
+mod time;
+
 use super::token::{Dialect, Kind, Token, tokens};
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, Unit, Zoned, ZonedRound};
-use std::time::Duration;
+pub use time::Moment;
+use time::{TIMES, Time};
 
 /// One query that reads, ready to be filled.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Template {
     parts: Vec<Part>,
+    dialect: Dialect,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -23,50 +24,12 @@ enum Part {
     Time(Time),
 }
 
-/// A moment relative to the run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Time {
-    Now,
-    Ago(Duration),
-    From,
-    To,
-    StartOfHour,
-    StartOfDay,
-}
-
-/// What the placeholders are filled from.
-#[derive(Debug, Clone)]
-pub struct Moment {
-    /// The run's time, which is `$now` and, until a cursor is kept, `$to`.
-    pub now: Timestamp,
-    /// `$to`.
-    pub to: Timestamp,
-    /// How far before `$to` the time `$from` is.
-    pub window: Duration,
-    /// Where days and hours begin.
-    pub zone: TimeZone,
-}
-
 /// What is wrong with a query, and the way out.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Wrong {
     pub text: String,
     pub hint: Option<String>,
 }
-
-const NAMES: [(&str, Time); 5] = [
-    ("now", Time::Now),
-    ("from", Time::From),
-    ("to", Time::To),
-    ("start_of_hour", Time::StartOfHour),
-    ("start_of_day", Time::StartOfDay),
-];
-
-/// All of them, for hints.
-const TIMES: &str = "`$now`, `$ago_15m`, `$from`, `$to`, `$start_of_hour`, `$start_of_day`";
-
-/// The longest `$ago_…`: ten years, as a guard against a slip of the keys.
-const LONGEST_AGO: Duration = Duration::from_hours(24 * 3660);
 
 impl Template {
     /// Reads a query; everything that is wrong with it at once.
@@ -81,11 +44,11 @@ impl Template {
             faults.push(wrong("the query holds a NUL character", None));
         }
         one_statement_that_reads(&tokens, &mut faults);
-        let mut template = Template { parts: Vec::new() };
+        let mut template = Template { parts: Vec::new(), dialect };
         for token in tokens {
             match token.kind {
                 Kind::Semicolon => {}
-                Kind::Placeholder => match time(&token.text[1..]) {
+                Kind::Placeholder => match Time::named(&token.text[1..]) {
                     Ok(time) => template.parts.push(Part::Time(time)),
                     Err(fault) => faults.push(fault),
                 },
@@ -110,7 +73,7 @@ impl Template {
 
     /// Whether it asks where a day or an hour begins.
     pub fn has_zone(&self) -> bool {
-        self.asks_for(Time::StartOfDay) || self.asks_for(Time::StartOfHour)
+        self.parts.iter().any(|part| matches!(part, Part::Time(time) if time.has_zone()))
     }
 
     /// The SQL at a moment.
@@ -119,7 +82,7 @@ impl Template {
         for part in &self.parts {
             match part {
                 Part::Sql(text) => sql.push_str(text),
-                Part::Time(time) => sql.push_str(&literal(time.at(moment))),
+                Part::Time(time) => sql.push_str(&time.literal(moment, self.dialect)),
             }
         }
         sql
@@ -181,70 +144,11 @@ fn wrong(text: impl Into<String>, hint: Option<String>) -> Wrong {
     Wrong { text: text.into(), hint }
 }
 
-fn time(name: &str) -> Result<Time, Wrong> {
-    if let Some((_, time)) = NAMES.iter().find(|(known, _)| *known == name) {
-        return Ok(*time);
-    }
-    let Some(ago) = name.strip_prefix("ago_") else {
-        let likeness = |known: &str| strsim::jaro_winkler(known, name);
-        let known = NAMES.iter().map(|(known, _)| *known).chain(["ago_15m"]);
-        let nearest = known.max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-        let hint = match nearest.filter(|nearest| likeness(nearest) > 0.5) {
-            Some(nearest) => format!("did you mean `${nearest}`?"),
-            None => format!("times are {TIMES}"),
-        };
-        let hint = Some(hint);
-        return Err(wrong(format!("`${name}` is not a time that can be filled in"), hint));
-    };
-    let hint = || Some("write a number and one of s, m, h, d, as in `$ago_15m`".to_owned());
-    let (number, unit) = ago.split_at(ago.find(|c: char| !c.is_ascii_digit()).unwrap_or(ago.len()));
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return Err(wrong(format!("`${name}` is not a time that can be filled in"), hint())),
-    };
-    match number.parse::<u64>().ok().and_then(|number| number.checked_mul(seconds)).map(Duration::from_secs) {
-        Some(ago) if ago <= LONGEST_AGO => Ok(Time::Ago(ago)),
-        _ => Err(wrong(format!("`${name}` is not a time within the last ten years"), hint())),
-    }
-}
-
-impl Time {
-    fn at(self, moment: &Moment) -> Timestamp {
-        let before = |at: Timestamp, by: Duration| {
-            let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
-            at.saturating_sub(by).unwrap_or(Timestamp::MIN)
-        };
-        match self {
-            Time::Now => moment.now,
-            Time::To => moment.to,
-            Time::Ago(by) => before(moment.now, by),
-            Time::From => before(moment.to, moment.window),
-            Time::StartOfHour => {
-                start(moment, |local| local.round(ZonedRound::new().smallest(Unit::Hour).mode(TRUNCATE)))
-            }
-            Time::StartOfDay => start(moment, Zoned::start_of_day),
-        }
-    }
-}
-
-const TRUNCATE: jiff::RoundMode = jiff::RoundMode::Trunc;
-
-/// Where the run's hour or day begins. Fails only at the ends of time, where `now` serves as well.
-fn start(moment: &Moment, of: impl Fn(&Zoned) -> Result<Zoned, jiff::Error>) -> Timestamp {
-    of(&moment.now.to_zoned(moment.zone.clone())).map_or(moment.now, |begin| begin.timestamp())
-}
-
-fn literal(at: Timestamp) -> String {
-    let utc: DateTime = TimeZone::UTC.to_datetime(at);
-    utc.strftime("'%Y-%m-%d %H:%M:%S.%3f'").to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::tz::TimeZone;
+    use std::time::Duration;
 
     fn moment(now: &str, zone: &str) -> Moment {
         let zone = TimeZone::get(zone).expect("a zone");
