@@ -42,6 +42,7 @@ struct Handles {
     reload_good: Gauge,
     reload_at: Gauge,
     scrapes_refused: Counter,
+    wrong_credentials: Counter,
     log_lines_dropped: Counter,
     store: Store,
 }
@@ -104,6 +105,7 @@ fn handles() -> Handles {
         reload_good: gauge!("atalaya_reload_last_successful"),
         reload_at: gauge!("atalaya_reload_last_success_timestamp_seconds"),
         scrapes_refused: counter!("atalaya_http_refused_total"),
+        wrong_credentials: counter!("atalaya_http_wrong_credentials_total"),
         log_lines_dropped: counter!("atalaya_log_lines_dropped_total"),
         store: Store {
             writes: ["ok", "failed"].map(|result| counter!("atalaya_store_writes_total", "result" => result)),
@@ -137,7 +139,14 @@ fn describe() {
             "When the definitions in force were read.".into(),
         );
     });
-    describe_counter!("atalaya_http_refused_total", "Requests refused because too many were under way.");
+    describe_counter!(
+        "atalaya_http_refused_total",
+        "Requests refused because too many were under way, and connections ended to make room for others."
+    );
+    describe_counter!(
+        "atalaya_http_wrong_credentials_total",
+        "Wrong tokens that were looked at; more of them from one address are refused unseen."
+    );
     describe_counter!("atalaya_log_lines_dropped_total", "Lines of the log that could not be written.");
     describe_store();
 }
@@ -254,6 +263,11 @@ pub fn loaded(at: f64) {
 
 pub fn request_refused() {
     with(|handles| handles.scrapes_refused.increment(1));
+}
+
+/// Somebody showed a token that is none.
+pub fn wrong_credentials() {
+    with(|handles| handles.wrong_credentials.increment(1));
 }
 
 /// A line of the log is lost.

@@ -190,6 +190,13 @@ fn tell(plan: &Plan, address: SocketAddr) {
             tracing::warn!(%address, "no TLS: whoever listens on the way reads the token; give `certificate` and `key` in [http], or a proxy in front");
         }
     }
+    let by_name = plan.http.hosts.iter().find(|host| !web::access::is_loopback_name(host));
+    if let Some(host) = by_name.filter(|_| address.ip().is_loopback() && plan.http.open_to_loopback) {
+        tracing::info!(
+            host,
+            "reached through a proxy on this machine, as it seems: it must send X-Forwarded-For, or strangers are taken for callers on this machine; else say `open_to_loopback = false` in [http]"
+        );
+    }
     for one in &plan.skipped {
         tracing::warn!(check = &*one.name, reason = one.why, "check skipped");
     }

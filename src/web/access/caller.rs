@@ -8,6 +8,7 @@ use crate::web::server::Peer;
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Version, header};
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// What a proxy adds; so does whatever begins with `x-forwarded`.
@@ -39,6 +40,16 @@ impl Source {
         };
         let address = if forwarded { last_hop().or(peer) } else { peer };
         Source { address: address.map(network), forwarded }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.address {
+            Some(address) => write!(f, "{address}")?,
+            None => f.write_str("somewhere")?,
+        }
+        f.write_str(if self.forwarded { " by a proxy here" } else { "" })
     }
 }
 

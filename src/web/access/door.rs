@@ -2,6 +2,7 @@
 
 use super::caller::{self, Source, is_local, text};
 use super::{Access, Caller, How, Operator, login};
+use crate::app::own;
 use crate::clock;
 use crate::config::http::Digest;
 use crate::web::limit::too_many;
@@ -61,7 +62,12 @@ impl Access {
     /// Takes a turn of this source where it does not fit; without one left it is not even looked at.
     fn token_fits(&self, token: &str, source: &Source) -> Result<bool, Duration> {
         let (presented, expected) = (Digest::of(token), self.terms().token);
-        self.0.failures.take_unless(source, clock::instant(), || presented.is(&expected))
+        let fits = self.0.failures.take_unless(source, clock::instant(), || presented.is(&expected));
+        if fits == Ok(false) {
+            own::wrong_credentials();
+            tracing::warn!(from = %source, "somebody showed a wrong token");
+        }
+        fits
     }
 
     /// As [`Access::token_fits`], for what people type, who choose tokens that can be guessed: those of everybody together

@@ -1,7 +1,7 @@
 //! What a handler takes to know who asks. Each answers by itself where that is nobody who may.
 
 use super::door::{Known, refuse};
-use super::{Caller, How, Operator};
+use super::{Caller, How, Operator, Source};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::Response;
@@ -28,6 +28,14 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Caller, Infallible> {
         Ok(known(parts).caller)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Source {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Source, Infallible> {
+        Ok(Source::of(parts))
     }
 }
 

@@ -1,6 +1,6 @@
 //! `/login` and `/logout`: a browser shows the token once and gets a cookie for a day's work.
 
-use super::caller::{Source, text};
+use super::caller::{Source, host_of, is_loopback_name, text};
 use super::door::plain_name;
 use super::gate::{Pages, not_kept};
 use super::session::{Login, SESSION_MAX};
@@ -12,6 +12,7 @@ use askama::Template;
 use axum::Router;
 use axum::extract::{Query, Request, State};
 use axum::http::request::Parts;
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
@@ -102,6 +103,10 @@ async fn login(State(access): State<Access>, request: Request) -> Response {
     };
     let to = field("to");
     let to = own_path(&to);
+    if access.is_secure(&parts) && is_shown_in_the_clear(&parts) {
+        let wrong = Some("Ask for this page by https: by http the browser keeps no session here.".to_owned());
+        return Form { to, wrong, again: None }.answer(StatusCode::FORBIDDEN);
+    }
     match access.typed_token_fits(field("token").trim(), &Source::of(&parts)) {
         Ok(true) => {}
         Ok(false) => {
@@ -117,6 +122,7 @@ async fn login(State(access): State<Access>, request: Request) -> Response {
         .sessions(|sessions| sessions.open(Login { name: plain_name(&field("name")) }, clock::steady()));
     match opened {
         Ok(id) => {
+            tracing::info!(from = %Source::of(&parts), "an operator logged in");
             let cookie = cookie(access.is_secure(&parts), &id, SESSION_MAX);
             let head = [(header::SET_COOKIE, cookie), (header::LOCATION, to.to_owned())];
             not_kept((StatusCode::SEE_OTHER, head).into_response())
@@ -133,6 +139,14 @@ async fn logout(State(access): State<Access>, _operator: MayChange, request: Req
     }
     let head = [(header::SET_COOKIE, cookie(secure, "", Duration::ZERO)), (header::LOCATION, "/".to_owned())];
     (StatusCode::SEE_OTHER, head).into_response()
+}
+
+/// Whether the browser has this page over a network without TLS, where it drops a cookie that is for TLS only.
+fn is_shown_in_the_clear(parts: &Parts) -> bool {
+    let origin =
+        text(&parts.headers, header::ORIGIN.as_str()).and_then(|origin| origin.strip_prefix("http://"));
+    let origin = origin.and_then(|origin| origin.parse::<Authority>().ok());
+    origin.is_some_and(|origin| !is_loopback_name(&host_of(&origin)))
 }
 
 /// What the cookie of the login holds.

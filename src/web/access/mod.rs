@@ -25,12 +25,12 @@ pub mod token;
 use super::limit::Limiter;
 use crate::config::Http;
 use crate::config::http::Digest;
-use caller::Source;
 use session::Sessions;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 pub(in crate::web) use caller::network;
+pub use caller::{Source, is_loopback_name};
 pub use extract::{MayChange, MaySee};
 pub(in crate::web) use login::pages;
 pub use proof::BODY_BYTES_MAX;

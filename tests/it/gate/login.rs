@@ -141,6 +141,20 @@ fn nobody_is_logged_in_by_a_page_of_others() {
     }
 }
 
+#[test]
+fn who_would_lose_the_session_is_told_why() {
+    let house = House::open(Http { https: true, ..open() });
+    let form = format!("token={TOKEN}");
+    let ask = |host: &str, scheme: &str| {
+        let lines = [&*format!("Host: {host}"), &format!("Origin: {scheme}://{host}"), FORM];
+        let answer = house.ask("POST", "/login", &lines, &form);
+        (answer.status, answer.body.contains("by https"))
+    };
+    assert_eq!(ask("192.0.2.7:9760", "http"), (403, true));
+    assert_eq!(ask("192.0.2.7", "https"), (303, false));
+    assert_eq!(ask("localhost:9760", "http"), (303, false));
+}
+
 /// How many of these go wrong before one is told to wait.
 fn until_told(mut ask: impl FnMut() -> Answer) -> usize {
     for n in 0..50 {

@@ -168,6 +168,11 @@ fn who_asks_is_known_by_name() {
     let form = format!("by=ana+x&csrf={word}&comment=%26%C3%A9");
     let answer = house.ask("POST", "/ops/change", &[&cookie, FORM, SAME_ORIGIN], &form);
     assert_eq!((answer.status, answer.body.as_str()), (200, "Some(\"ana\") by=ana+x&comment=%26%C3%A9"));
+    let ben = basic("ben", TOKEN);
+    let page = house.ask("GET", "/ops/page", &[STRANGER, &ben], "").body;
+    let form = format!("csrf={}", page.split(' ').nth(1).expect("the word"));
+    let answer = house.ask("POST", "/ops/change", &[STRANGER, &ben, FORM, SAME_ORIGIN], &form);
+    assert_eq!((answer.status, answer.body.as_str()), (200, "Some(\"ben\") "));
     let other = house.log_in("ben").1;
     assert_ne!(word, other);
     for wrong in [format!("csrf={other}"), "csrf=".to_owned(), "by=ana".to_owned()] {
