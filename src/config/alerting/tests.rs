@@ -153,7 +153,7 @@ fn other_tables_are_refused_with_what_is_allowed() {
     check(
         "[[slos]]\n",
         &[
-            "a.toml:1:3: unknown key `slos`; allowed are `slo`, `channel`, `contact`, `maintenance`, `alerting`\n  hint: did you mean `slo`?",
+            "a.toml:1:3: unknown key `slos`; allowed are `slo`, `channel`, `contact`, `maintenance`, `part`, `alerting`, `status`\n  hint: did you mean `slo`?",
         ],
     );
     check(

@@ -106,6 +106,6 @@ mod tests {
         assert_eq!(svg.matches("class=\"line k2\"").count(), 2, "{svg}");
         assert_eq!(svg.matches("class=\"line dash k2\"").count(), 1, "{svg}");
         assert!(svg.contains("aria-label=\"shares &amp; &lt;bounds&gt;\""), "{svg}");
-        assert!(svg.contains(">50 %</text>") && !svg.contains("style="), "{svg}");
+        assert!(svg.contains(">40 %</text>") && !svg.contains("style="), "{svg}");
     }
 }
