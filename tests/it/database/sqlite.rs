@@ -1,11 +1,14 @@
 //! `sql` against the file of an embedded database: the same definitions, and no harm.
 
 use super::{measures, sql, sql_with};
+use crate::support::agent::{Agent, PROGRAM};
 use crate::support::probe::{look, look_with, verdict};
 use crate::support::{postgres, server};
+use serde_json::Value;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 const TABLES: &str = r#"
@@ -161,4 +164,47 @@ async fn a_writer_that_holds_the_file_does_not_hold_a_run_up() {
     let look = look(&sql(&url(&path), "select count(*) as orders from orders")).await;
     assert_eq!(measures(&look.outcome), ["orders=3"]);
     writer.close().await.expect("closed");
+}
+
+/// The real program: what is for pages is whole and in order in a report, and Prometheus gets only the check itself.
+#[tokio::test]
+async fn a_table_for_pages_keeps_its_order_and_is_nobodys_metric() {
+    let (path, _writer) = database("pages.db").await;
+    let query = "select 'no ' || id as number, case id when 2 then 'jane@example.org' else 'shop' end as seller, \
+                 total as total_dollars from orders order by total desc";
+    let check = format!(
+        "[[check]]\nname = 'last-orders'\nevery = '1s'\nmetrics = false\n\
+         limits.total_dollars = {{ degraded = '> 50' }}\n{}\n",
+        sql_with(&url(&path), query, r#"labels = ["number", "seller"]"#)
+    );
+    let agent = Agent::start("sqlite-pages", &[("a", &check)]);
+    agent.wait_until_ready();
+    let metrics = agent.get("/metrics").body;
+    for there in
+        ["atalaya_check_up{check=\"last-orders\"", "atalaya_check_duration_seconds_sum{check=\"last-orders\""]
+    {
+        assert!(metrics.contains(there), "{metrics}");
+    }
+    assert!(!metrics.contains("total_dollars") && !metrics.contains("no 3"), "{metrics}");
+    let told = agent.get("/").body;
+    assert!(told.contains("total_dollars of no 3, shop is 100, which passes the limit > 50"), "{told}");
+
+    let once = |format: &str| {
+        let mut program = Command::new(PROGRAM);
+        let output = program.args(["check", "--format", format]).current_dir(&agent.directory).output();
+        String::from_utf8(output.expect("the program").stdout).expect("text")
+    };
+    let report: Value = serde_json::from_str(&once("json")).expect("JSON");
+    let rows = report["checks"][0]["measures"].as_array().expect("measures").iter().take(3);
+    let rows =
+        rows.map(|row| format!("{} {} {}", row["labels"]["number"], row["labels"]["seller"], row["value"]));
+    let expected = [r#""no 3" "shop" 100.0"#, r#""no 1" "shop" 12.5"#, r#""no 2" "…" 7.25"#];
+    assert_eq!(rows.collect::<Vec<_>>(), expected);
+    let text_file = once("prometheus");
+    assert!(text_file.contains("atalaya_check_up{check=\"last-orders\""), "{text_file}");
+    assert!(!text_file.contains("total_dollars"), "{text_file}");
+    let log = format!("{:?}", agent.log());
+    for text in [metrics, told, report.to_string(), text_file, once("human"), once("junit"), log] {
+        assert!(!text.contains("jane@"), "{text}");
+    }
 }
