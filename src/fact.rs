@@ -5,6 +5,7 @@
 
 use crate::outcome::{Class, Status};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -96,26 +97,28 @@ pub struct Acknowledgement {
 }
 
 /// Told not to notify, until it ends. The alert is judged and recorded all the same.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Silence {
     pub id: String,
     /// All must match: `check=site`, `severity!=page`, `section=~business|orders`.
     pub matchers: Vec<Matcher>,
+    #[schemars(with = "String")]
     pub from: Timestamp,
+    #[schemars(with = "String")]
     pub until: Timestamp,
     pub by: String,
     pub comment: String,
 }
 
 /// One comparison with a label of an alert; a label that is not there is the empty text.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Matcher {
     pub label: String,
     pub is: Is,
     pub value: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Is {
     #[serde(rename = "=")]
     Equal,

@@ -87,7 +87,7 @@ impl fmt::Display for Key {
 }
 
 /// What a condition was found to be. Unknown holds whatever was before: it neither fires nor resolves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     Healthy,

@@ -11,6 +11,7 @@ use crate::config::alerting::{Alerting, Maintenance, Part};
 use crate::outcome::Status as Found;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +27,7 @@ const ANNOUNCED: SignedDuration = SignedDuration::from_hours(7 * 24);
 const DAY_SECONDS: f64 = 86_400.0;
 
 /// In one word. Ordered by how much a visitor cares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Word {
     Well,

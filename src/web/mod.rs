@@ -15,14 +15,11 @@ mod scrape;
 mod server;
 
 use crate::app::{Eyes, own};
-use crate::outcome::Status;
-use crate::view::View;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -54,6 +51,7 @@ pub fn router(eyes: Eyes, access: &Access, more: Pages) -> Router {
     };
     let own = Pages {
         public: page::public().route("/healthz", get(alive)).route("/readyz", get(ready)),
+        embedded: page::embedded(),
         private: Router::new().route("/metrics", get(scrape::metrics)),
         operators: ops::pages(),
         changes: ops::changes(),
@@ -91,39 +89,6 @@ async fn ready(State(shared): State<Shared>) -> Response {
         None => "ok\n".into_response(),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, why + "\n").into_response(),
     }
-}
-
-/// One line a check, the worst first: what is read with curl.
-fn overview_text(view: &View) -> String {
-    let mut checks: Vec<_> = view.checks.iter().collect();
-    checks.sort_by_key(|check| std::cmp::Reverse(check.status()));
-    let mut text = String::new();
-    for check in checks {
-        let status = match check.last {
-            Some(_) => check.status().as_str(),
-            None => "waiting",
-        };
-        let reason = check.reason().map(|fault| fault.text.as_str()).unwrap_or_default();
-        let explained = match view.explained_by(check) {
-            Some(parent) => format!(" (it needs {}, which failed)", parent.check.name),
-            None => String::new(),
-        };
-        // Writing to a string can't fail.
-        let _ = writeln!(text, "{status:<9} {:<28} {reason}{explained}", check.check.name);
-        for note in check.last.iter().flat_map(|last| &last.run.outcome.notes) {
-            let _ = writeln!(text, "{:<9} {:<28} note: {note}", "", "");
-        }
-    }
-    for skipped in view.skipped.iter() {
-        let _ = writeln!(text, "{:<9} {:<28} {}", "skipped", skipped.name, skipped.why);
-    }
-    let worst = view.checks.iter().map(|check| check.status()).max().unwrap_or(Status::Unknown);
-    let _ = writeln!(text, "\n{worst}: {} checks, {} skipped", view.checks.len(), view.skipped.len());
-    let _ = writeln!(
-        text,
-        "see also /metrics /api/v1/health /api/v1/objectives /api/v1/alerts /api/v1/silences /healthz /readyz"
-    );
-    text
 }
 
 fn stuck() -> Response {

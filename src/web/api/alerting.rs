@@ -1,20 +1,17 @@
 //! Objectives, alerts and silences as JSON; and what changes them, which takes the token.
 
-use crate::alert::AlertView;
+use super::shape::{AlertShape, DoneShape, ObjectiveShape};
 use crate::app::{Command, Refused};
-use crate::config::alerting::Objective;
-use crate::export::window_word;
 use crate::fact::{Acknowledgement, Is, Matcher, Silence};
-use crate::judge::calendar::Month;
 use crate::plain;
-use crate::view::{ObjectiveView, View};
+use crate::view::View;
 use crate::web::{Shared, stuck};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Longer than this nobody remembers why.
@@ -25,107 +22,36 @@ const TEXT_MAX: usize = 500;
 const MATCHERS_MAX: usize = 16;
 
 pub(super) async fn objectives(State(shared): State<Shared>) -> Response {
-    read(&shared, |view| view.objectives.iter().map(objective).collect()).await
+    read(&shared, |view| view.objectives.iter().map(ObjectiveShape::new).collect::<Vec<_>>()).await
+}
+
+pub(super) async fn objective(State(shared): State<Shared>, Path(name): Path<String>) -> Response {
+    match shared.eyes.look().await {
+        Some(view) => match view.objectives.iter().find(|one| *one.objective.name == *name) {
+            Some(objective) => Json(ObjectiveShape::new(objective)).into_response(),
+            None => (StatusCode::NOT_FOUND, "there is no promise of that name\n").into_response(),
+        },
+        None => stuck(),
+    }
 }
 
 pub(super) async fn alerts(State(shared): State<Shared>) -> Response {
-    read(&shared, |view| view.alerts.iter().map(alert).collect()).await
+    read(&shared, |view| view.alerts.iter().map(AlertShape::new).collect::<Vec<_>>()).await
 }
 
 pub(super) async fn silences(State(shared): State<Shared>) -> Response {
-    read(&shared, |view| view.silences.iter().map(|one| json!(one)).collect()).await
+    read(&shared, |view| view.silences.clone()).await
 }
 
-async fn read(shared: &Shared, list: impl Fn(&View) -> Vec<Value>) -> Response {
+pub(super) async fn read<T: Serialize>(shared: &Shared, list: impl Fn(&View) -> T) -> Response {
     match shared.eyes.look().await {
         Some(view) => Json(list(&view)).into_response(),
         None => stuck(),
     }
 }
 
-fn objective(view: &ObjectiveView) -> Value {
-    let (objective, standing) = (&view.objective, view.standing.as_deref());
-    let ratio = |good: u64, total: u64| (total > 0).then(|| good as f64 / total as f64);
-    let burns = standing.iter().flat_map(|standing| &standing.burns).map(|burn| {
-        json!({
-            "window": window_word(burn.window), "good": burn.good, "bad": burn.bad,
-            "burnRate": burn.rate, "coverage": burn.coverage,
-        })
-    });
-    let conditions = standing.iter().flat_map(|standing| &standing.conditions).map(|condition| {
-        json!({
-            "name": condition.name, "severity": condition.severity, "verdict": condition.verdict,
-            "summary": condition.summary, "evidence": condition.evidence, "cost": condition.cost,
-        })
-    });
-    json!({
-        "name": &*objective.name,
-        "title": objective.title,
-        "section": objective.section,
-        "description": objective.description,
-        "objective": (objective.objective_ppm > 0).then(|| f64::from(objective.objective_ppm) / 1e6),
-        "windowSeconds": objective.window.as_secs(),
-        "state": standing.map_or("unknown", |standing| standing.state.as_str()),
-        "good": standing.map(|standing| standing.good),
-        "total": standing.map(|standing| standing.total),
-        "indicator": standing.and_then(|standing| ratio(standing.good, standing.total)),
-        "indicatorWithMaintenance": standing.and_then(|standing| ratio(standing.raw_good, standing.raw_total)),
-        "coverage": standing.map(|standing| standing.coverage),
-        "budgetConsumed": standing.and_then(|standing| standing.consumed),
-        "windows": burns.collect::<Vec<_>>(),
-        "conditions": conditions.collect::<Vec<_>>(),
-        "baseline": standing.and_then(|standing| standing.baseline).map(|baseline| json!({
-            "value": baseline.value, "count": baseline.count, "usual": baseline.usual,
-            "lower": baseline.lower, "upper": baseline.upper, "score": baseline.score,
-        })),
-        "months": view.months.iter().map(|month| self::month(objective, month)).collect::<Vec<_>>(),
-        "runbook": objective.runbook,
-    })
-}
-
-/// A calendar month of the report.
-fn month(objective: &Objective, ((year, month), report): &Month) -> Value {
-    json!({
-        "month": format!("{year:04}-{month:02}"),
-        "begins": report.begins.to_string(),
-        "ends": report.ends.to_string(),
-        "good": report.good,
-        "total": report.total,
-        "indicator": report.ratio(),
-        "minutesExpected": report.expected,
-        "minutesMeasured": report.measured,
-        "budgetSeconds": report.budget(objective.budget_ppm()).as_secs(),
-    })
-}
-
-fn alert(view: &AlertView) -> Value {
-    let now = &view.now;
-    let told = view.told.iter().map(|(contact, at)| json!({ "contact": &**contact, "at": at.to_string() }));
-    json!({
-        "key": now.key,
-        "state": view.phase.as_str(),
-        "severity": now.severity,
-        "title": now.title,
-        "section": now.section,
-        "summary": now.summary,
-        "evidence": now.evidence,
-        "cost": now.cost,
-        "cause": now.cause,
-        "runbook": now.runbook,
-        "episode": now.episode,
-        "began": now.began.to_string(),
-        "fired": now.fired.to_string(),
-        "ended": now.ended.map(|at| at.to_string()),
-        "flapping": view.flapping,
-        "acknowledgedBy": now.acknowledged_by,
-        "held": view.held,
-        "told": told.collect::<Vec<_>>(),
-        "labels": now.labels,
-    })
-}
-
 /// What a new silence says.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewSilence {
     matchers: Vec<NewMatcher>,
@@ -144,7 +70,7 @@ impl NewSilence {
 }
 
 /// As [`Matcher`], from people: what is mistyped is not passed over.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewMatcher {
     label: String,
@@ -155,7 +81,7 @@ pub struct NewMatcher {
 pub(super) async fn add_silence(State(shared): State<Shared>, Json(new): Json<NewSilence>) -> Response {
     match silence(new, crate::clock::wall()) {
         Ok(silence) => {
-            let answer = json!(silence);
+            let answer = silence.clone();
             answered(shared.eyes.command(Command::Silence(silence)).await, |_| answer)
         }
         Err(why) => wrong(why),
@@ -218,9 +144,9 @@ pub fn who_and_why(by: &str, comment: &str) -> Result<(String, String), String> 
 }
 
 /// Who ends a silence.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct By {
+pub struct By {
     by: String,
 }
 
@@ -233,13 +159,13 @@ pub(super) async fn end_silence(
         Ok((by, _)) => by,
         Err(why) => return wrong(why),
     };
-    answered(shared.eyes.command(Command::EndSilence { id, by }).await, |ids| json!({ "ended": ids }))
+    answered(shared.eyes.command(Command::EndSilence { id, by }).await, DoneShape::Ended)
 }
 
 /// As [`Acknowledgement`], from people: what is mistyped is not passed over.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewAcknowledgement {
+pub struct NewAcknowledgement {
     alert: String,
     by: String,
     #[serde(default)]
@@ -256,14 +182,14 @@ pub(super) async fn acknowledge(
     };
     let acknowledgement = Acknowledgement { alert: plain::line(&new.alert, TEXT_MAX), by, comment };
     let done = shared.eyes.command(Command::Acknowledge(acknowledgement)).await;
-    answered(done, |keys| json!({ "acknowledged": keys }))
+    answered(done, DoneShape::Acknowledged)
 }
 
 pub(super) async fn test_channel(State(shared): State<Shared>, Path(name): Path<String>) -> Response {
-    answered(shared.eyes.test_channel(name).await, |said| json!({ "result": said }))
+    answered(shared.eyes.test_channel(name).await, DoneShape::Result)
 }
 
-fn answered(done: Result<Vec<String>, Refused>, show: impl FnOnce(Vec<String>) -> Value) -> Response {
+fn answered<T: Serialize>(done: Result<Vec<String>, Refused>, show: impl FnOnce(Vec<String>) -> T) -> Response {
     match done {
         Ok(said) => Json(show(said)).into_response(),
         Err(Refused::NoSuch(why)) => (StatusCode::NOT_FOUND, why + "\n").into_response(),

@@ -67,13 +67,18 @@ impl Page {
 
     /// As the client can take it; nothing where it has the same already.
     pub fn answer(&self, asked: &HeaderMap) -> Response {
+        self.answer_as(asked, "text/html; charset=utf-8", "no-cache")
+    }
+
+    /// As [`Page::answer`], of another kind, which may be kept for a while.
+    pub fn answer_as(&self, asked: &HeaderMap, kind: &'static str, keep: &'static str) -> Response {
         let says = |name: header::HeaderName, what: &str| {
             let value = asked.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
             value.split(',').any(|one| one.trim().split(';').next() == Some(what))
         };
         let common = [
-            (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-            (header::CACHE_CONTROL, "no-cache"),
+            (header::CONTENT_TYPE, kind),
+            (header::CACHE_CONTROL, keep),
             (header::VARY, "Accept, Accept-Encoding"),
             (header::ETAG, &self.tag),
         ];

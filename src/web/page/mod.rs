@@ -5,9 +5,12 @@
 //! at it, from a view that is shared; nobody who looks stands in the way of checking.
 
 pub mod assets;
+mod badge;
 mod cached;
+mod feed;
 pub mod figure;
 pub mod live;
+pub mod overview;
 mod status;
 pub mod words;
 
@@ -35,16 +38,22 @@ pub struct Desk {
 pub fn public() -> Router<Shared> {
     Router::new()
         .route("/", get(front))
+        .route("/feed.atom", get(feed::show))
         .route("/live", get(live::status))
         .route("/assets/{name}", get(assets::serve))
         .route("/favicon.ico", get(assets::icon))
+}
+
+/// What pages of others may show.
+pub fn embedded() -> Router<Shared> {
+    Router::new().route("/badges/{file}", get(badge::show))
 }
 
 /// The status page for browsers, and text for those that don't ask for HTML.
 async fn front(State(shared): State<Shared>, headers: HeaderMap) -> Response {
     if !wants_html(&headers) {
         return match shared.eyes.look().await {
-            Some(view) => super::overview_text(&view).into_response(),
+            Some(view) => overview::parts(&see(&shared.eyes, &view).await).into_response(),
             None => stuck(),
         };
     }
