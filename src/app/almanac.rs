@@ -3,10 +3,10 @@
 //!
 //! What the loop has not handed to the store yet is missing here: up to two minutes. The view has the present.
 
+use crate::alert::Severity;
 use crate::clock;
 use crate::config::alerting::Objective;
 use crate::judge::rule::tier::tiers;
-use crate::alert::Severity;
 use crate::store::{Reader, StoreError};
 use crate::view::past::{self, Burns, Days, Episode, HeatMap, Message, ObjectiveDays, Windows};
 use jiff::{SignedDuration, Timestamp};
@@ -147,11 +147,15 @@ impl Almanac {
     pub async fn objective_days(&self, objectives: &[(Arc<str>, u64)]) -> Result<Arc<ObjectiveDays>, Unread> {
         let mut shelf = self.shelf().await?;
         let known = fresh(shelf.objective_days.as_ref(), MINUTE);
-        if let Some(days) = known.filter(|days| objectives.iter().all(|(name, _)| days.objectives.contains_key(name))) {
+        if let Some(days) =
+            known.filter(|days| objectives.iter().all(|(name, _)| days.objectives.contains_key(name)))
+        {
             return Ok(days);
         }
         let before = shelf.objective_days.as_ref().map(|(_, days)| days.clone());
-        let read = async |reader: &mut Reader| reader.objective_days(objectives, clock::wall(), before.as_deref()).await;
+        let read = async |reader: &mut Reader| {
+            reader.objective_days(objectives, clock::wall(), before.as_deref()).await
+        };
         let days = Arc::new(shelf.read(read).await?);
         shelf.objective_days = Some((clock::instant(), days.clone()));
         Ok(days)
@@ -196,7 +200,8 @@ impl Almanac {
         };
         let from = earlier(to, span.length());
         let reach = (earlier(from, objective.window), to);
-        let read = async |reader: &mut Reader| reader.minutes_of(&objective.name, objective.generation, reach).await;
+        let read =
+            async |reader: &mut Reader| reader.minutes_of(&objective.name, objective.generation, reach).await;
         let minutes = shelf.read(read).await?;
         let (budget, whole) = (f64::from(objective.budget_ppm()) / 1e6, objective.window);
         let windows = windows_of(objective);
@@ -214,7 +219,9 @@ impl Almanac {
         if let Some(episodes) = fresh(shelf.episodes.as_ref(), SOON) {
             return Ok(episodes);
         }
-        let episodes = Arc::new(shelf.read(async |reader: &mut Reader| reader.recent_episodes(clock::wall()).await).await?);
+        let episodes = Arc::new(
+            shelf.read(async |reader: &mut Reader| reader.recent_episodes(clock::wall()).await).await?,
+        );
         shelf.episodes = Some((clock::instant(), episodes.clone()));
         Ok(episodes)
     }
@@ -247,7 +254,10 @@ fn windows_of(objective: &Objective) -> Vec<Duration> {
 
 impl Shelf {
     /// Asks the store. After any error, and where it takes too long, the next one who asks opens it anew.
-    async fn read<T>(&mut self, ask: impl AsyncFnOnce(&mut Reader) -> Result<T, StoreError>) -> Result<T, Unread> {
+    async fn read<T>(
+        &mut self,
+        ask: impl AsyncFnOnce(&mut Reader) -> Result<T, StoreError>,
+    ) -> Result<T, Unread> {
         let Some(path) = &self.path else {
             return Err(Unread("this agent keeps nothing: it was started without a store".to_owned()));
         };

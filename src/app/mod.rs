@@ -266,8 +266,13 @@ impl App {
             orders: orders.clone(),
             now,
         };
-        let eyes =
-            Eyes { events: events.clone(), courier: office.courier.clone(), own, vitals: vitals.clone(), almanac };
+        let eyes = Eyes {
+            events: events.clone(),
+            courier: office.courier.clone(),
+            own,
+            vitals: vitals.clone(),
+            almanac,
+        };
         let pipeline = tokio::spawn(pipeline::run(definitions.clone(), made, beacon, inbox));
         let runner = runner::Runner::new(runs_max, agent.grace, events.clone(), cursors, vitals);
         let runner = tokio::spawn(runner.run(definitions.clone(), told, stopped.clone()));

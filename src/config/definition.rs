@@ -4,7 +4,8 @@
 //! checked in [`super::plan`].
 
 use super::alerting::definition::{
-    AlertingTable, ChannelTable, CheckAlertTable, ContactTable, MaintenanceTable, PartTable, SloTable, StatusTable,
+    AlertingTable, ChannelTable, CheckAlertTable, ContactTable, MaintenanceTable, PartTable, SloTable,
+    StatusTable,
 };
 use super::text::Text;
 use super::value::{Bound, Period};

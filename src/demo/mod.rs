@@ -11,7 +11,6 @@ pub mod fault;
 mod harm;
 pub mod living;
 pub mod order;
-pub mod past;
 pub mod resend;
 pub mod row;
 pub mod schema;

@@ -9,8 +9,8 @@ use super::reader::Reader;
 use super::remember::minute_of;
 use super::roll::{COLUMNS, Sum};
 use crate::record::windows::Counts;
-use crate::view::past::{Column, DAYS, Days, HeatMap, Windows};
 use crate::view::WindowView;
+use crate::view::past::{Column, DAYS, Days, HeatMap, Windows};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
@@ -81,13 +81,20 @@ impl Reader {
              (SELECT 1 FROM histogram_hour AS h WHERE h.start = m.start / 60 * 60 AND h.name = m.name) AND NOT EXISTS \
              (SELECT 1 FROM histogram_day AS d WHERE d.start = m.start / 1440 * 1440 AND d.name = m.name)"
         );
-        let rows = sqlx::query(AssertSqlSafe(sql)).bind(from).bind(recent).fetch_all(&mut self.connection).await;
+        let rows =
+            sqlx::query(AssertSqlSafe(sql)).bind(from).bind(recent).fetch_all(&mut self.connection).await;
         rows.map_err(|error| StoreError::sql(&self.path, &error))
     }
 
     /// What the runs of one check took, in `count` columns of `step` minutes (1, 60 or a multiple, 1440), the last one
     /// under way.
-    pub async fn heat_map(&mut self, check: &str, now: Timestamp, step: u32, count: u32) -> Result<HeatMap, StoreError> {
+    pub async fn heat_map(
+        &mut self,
+        check: &str,
+        now: Timestamp,
+        step: u32,
+        count: u32,
+    ) -> Result<HeatMap, StoreError> {
         let newest = minute_of(now) / step * step;
         let from = newest.saturating_sub(step * (count - 1));
         let mut sums = vec![Sum::default(); count as usize];
@@ -95,7 +102,9 @@ impl Reader {
         for (table, span) in LEVELS.into_iter().filter(|(_, span)| *span <= step) {
             for row in self.of_check(table, span, check, (from, newest + step)).await? {
                 let start: u32 = self.decode(row.try_get(0))?;
-                let inside = LEVELS.iter().any(|(_, wider)| *wider > span && covered.contains(&(*wider, start / wider)));
+                let inside = LEVELS
+                    .iter()
+                    .any(|(_, wider)| *wider > span && covered.contains(&(*wider, start / wider)));
                 covered.insert((span, start / span));
                 if let Some(sum) = sums.get_mut(((start - from) / step) as usize).filter(|_| !inside) {
                     let added = sum.add(&row, 1);
@@ -106,7 +115,10 @@ impl Reader {
         Ok(HeatMap {
             from: Timestamp::UNIX_EPOCH + SignedDuration::from_mins(i64::from(from)),
             step: Duration::from_mins(u64::from(step)),
-            columns: sums.into_iter().map(|sum| Column { counts: counts_of(&sum), cells: sum.cells }).collect(),
+            columns: sums
+                .into_iter()
+                .map(|sum| Column { counts: counts_of(&sum), cells: sum.cells })
+                .collect(),
         })
     }
 
@@ -146,7 +158,13 @@ fn start_and_name(row: &SqliteRow) -> Result<(u32, i64), sqlx::Error> {
 
 fn counts(row: &SqliteRow, at: usize) -> Result<Counts, sqlx::Error> {
     let count = |number: usize| Ok::<_, sqlx::Error>(row.try_get::<i64, _>(at + number)?.cast_unsigned());
-    Ok(Counts { ok: count(0)?, degraded: count(1)?, failed: count(2)?, unknown: count(3)?, dropped: count(4)? })
+    Ok(Counts {
+        ok: count(0)?,
+        degraded: count(1)?,
+        failed: count(2)?,
+        unknown: count(3)?,
+        dropped: count(4)?,
+    })
 }
 
 fn counts_of(sum: &Sum) -> Counts {

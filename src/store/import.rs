@@ -52,7 +52,9 @@ async fn import(
     for row in runs {
         let name = name_id(&mut tx, &mut names, &row.check).await?;
         let table = if row.is_day { "histogram_day" } else { "histogram_hour" };
-        let sql = format!("INSERT OR REPLACE INTO {table} (start, name, {COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        let sql = format!(
+            "INSERT OR REPLACE INTO {table} (start, name, {COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        );
         let mut insert = sqlx::query(AssertSqlSafe(sql)).bind(row.start).bind(name);
         let Counts { ok, degraded, failed, unknown, dropped } = row.counts;
         for count in [ok, degraded, failed, unknown, dropped] {

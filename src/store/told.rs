@@ -6,8 +6,8 @@ use super::reader::Reader;
 use super::remember::{loose_slice, minute_of};
 use super::write::{moment, nanoseconds};
 use crate::alert::Notice;
-use crate::view::past::{DAYS, DayOfObjective, Episode, Message, ObjectiveDays};
 use crate::store::Slice;
+use crate::view::past::{DAYS, DayOfObjective, Episode, Message, ObjectiveDays};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -24,10 +24,12 @@ const OPEN_DAYS: u32 = 2;
 impl Reader {
     /// Alerts that fired within the last 90 days or still fire, the newest first.
     pub async fn recent_episodes(&mut self, now: Timestamp) -> Result<Vec<Episode>, StoreError> {
-        let since = now.saturating_sub(SignedDuration::from_hours(i64::from(DAYS) * 24)).unwrap_or(Timestamp::MIN);
+        let since =
+            now.saturating_sub(SignedDuration::from_hours(i64::from(DAYS) * 24)).unwrap_or(Timestamp::MIN);
         let sql = "SELECT episode, alert, severity, title, summary, fired, ended FROM episode \
                    WHERE fired >= ? OR ended IS NULL ORDER BY fired DESC LIMIT ?";
-        let rows = sqlx::query(sql).bind(nanoseconds(since)).bind(EPISODES_MAX).fetch_all(&mut self.connection);
+        let rows =
+            sqlx::query(sql).bind(nanoseconds(since)).bind(EPISODES_MAX).fetch_all(&mut self.connection);
         let rows = rows.await.map_err(|error| StoreError::sql(&self.path, &error))?;
         self.decode(rows.iter().map(episode).collect())
     }
@@ -86,7 +88,8 @@ impl Reader {
         let mut days = ObjectiveDays { first, objectives: HashMap::new() };
         for (name, generation) in objectives {
             let known = before.filter(|days| days.first == first).and_then(|days| days.objectives.get(name));
-            let mut entries = known.cloned().unwrap_or_else(|| vec![DayOfObjective::default(); DAYS as usize]);
+            let mut entries =
+                known.cloned().unwrap_or_else(|| vec![DayOfObjective::default(); DAYS as usize]);
             let since = if known.is_some() { (today + 1).saturating_sub(OPEN_DAYS) } else { first };
             entries[(since - first) as usize..].fill(DayOfObjective::default());
             let from = Timestamp::UNIX_EPOCH + SignedDuration::from_mins(i64::from(since * DAY));

@@ -163,7 +163,10 @@ pub fn burns(
         rates.reduce(f64::max)
     };
     Burns {
-        rates: windows.iter().map(|window| (*window, ends().map(|end| worst(end, *window)).collect())).collect(),
+        rates: windows
+            .iter()
+            .map(|window| (*window, ends().map(|end| worst(end, *window)).collect()))
+            .collect(),
         left: ends().map(|end| Some(1.0 - rate(end, whole)?)).collect(),
         at,
     }
@@ -183,8 +186,13 @@ mod tests {
         let at = |minute: i64| Timestamp::from_second(minute * 60).expect("a moment");
         let five = Duration::from_mins(5);
         let burns = burns(&minutes, (0.1, Duration::from_mins(30)), &[five], (at(0), at(50)), 5);
-        let rates: Vec<_> = burns.rates[0].1.iter().map(|rate| rate.map(|rate| (rate * 1e3).round())).collect();
-        assert_eq!(rates, [None, Some(0.0), Some(200.0), Some(0.0), Some(0.0)], "the worst minute of each stretch");
+        let rates: Vec<_> =
+            burns.rates[0].1.iter().map(|rate| rate.map(|rate| (rate * 1e3).round())).collect();
+        assert_eq!(
+            rates,
+            [None, Some(0.0), Some(200.0), Some(0.0), Some(0.0)],
+            "the worst minute of each stretch"
+        );
         assert!(burns.left[3].is_some_and(|left| (left - (1.0 - 1.0 / 300.0 / 0.1)).abs() < 1e-12));
     }
 }

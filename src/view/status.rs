@@ -162,23 +162,27 @@ impl Status {
         let alerting = &view.left_out;
         let at = view.at.wall;
         let planned = planned(view, at);
-        let parts: Vec<PartStatus> = alerting.parts.iter().map(|part| part_status(view, part, past)).collect();
+        let parts: Vec<PartStatus> =
+            alerting.parts.iter().map(|part| part_status(view, part, past)).collect();
         let word = parts.iter().map(|part| part.word).max().unwrap_or(Word::Unknown);
         Status { at, word, parts, incidents: incidents(alerting, view, past.episodes), planned }
     }
 
     /// The whole in a sentence.
     pub fn headline(&self) -> String {
-        let named: Vec<&str> =
-            self.parts.iter().filter(|part| part.word == self.word).map(|part| part.part.title.as_str()).collect();
+        let named: Vec<&str> = self
+            .parts
+            .iter()
+            .filter(|part| part.word == self.word)
+            .map(|part| part.part.title.as_str())
+            .collect();
         let names = match named.as_slice() {
             [] => return "Nothing is watched yet".to_owned(),
             [one] => (*one).to_owned(),
             [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
         };
-        let is = |one: &str, several: &str| {
-            format!("{names}{}", if named.len() == 1 { one } else { several })
-        };
+        let is =
+            |one: &str, several: &str| format!("{names}{}", if named.len() == 1 { one } else { several });
         match self.word {
             Word::Well => "Everything works".to_owned(),
             Word::Maintenance => is(": maintenance is under way", ": maintenance is under way"),
@@ -191,7 +195,10 @@ impl Status {
 
 /// The checks that a part is made of.
 pub fn checks_of<'a>(view: &'a View, part: &'a Part) -> impl Iterator<Item = &'a CheckView> {
-    view.checks.iter().map(|check| &**check).filter(move |check| part.has(&check.check.name, &check.check.section))
+    view.checks
+        .iter()
+        .map(|check| &**check)
+        .filter(move |check| part.has(&check.check.name, &check.check.section))
 }
 
 fn part_status(view: &View, part: &Arc<Part>, past: Past<'_>) -> PartStatus {
@@ -241,11 +248,12 @@ fn check_word(view: &View, check: &CheckView) -> Word {
     match check.status() {
         Found::Ok => Word::Well,
         Found::Unknown => Word::Unknown,
-        Found::Degraded if alert.degraded.is_some() => Word::Impaired,
         Found::Failed if alert.failed == Some(Severity::Page) && fires() => Word::Down,
-        Found::Failed if alert.failed.is_some() => Word::Impaired,
-        // Nobody is to be told of it.
-        Found::Degraded | Found::Failed => Word::Well,
+        found => {
+            let matters = if found == Found::Failed { alert.failed } else { alert.degraded };
+            // Where nobody is to be told of it nobody is.
+            if matters.is_some() { Word::Impaired } else { Word::Well }
+        }
     }
 }
 
@@ -253,7 +261,10 @@ fn concerns(maintenance: &Maintenance, part: &Part) -> bool {
     let everything = maintenance.of.is_empty() && maintenance.sections.is_empty();
     everything
         || maintenance.sections.iter().any(|section| part.sections.contains(section))
-        || maintenance.of.iter().any(|name| part.checks.contains(name) || part.objective.as_ref() == Some(name))
+        || maintenance
+            .of
+            .iter()
+            .any(|name| part.checks.contains(name) || part.objective.as_ref() == Some(name))
 }
 
 fn planned(view: &View, at: Timestamp) -> Vec<Planned> {

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests measure real time")]
 
 mod alerts;
+mod api;
 mod channels;
 mod check;
 mod command;

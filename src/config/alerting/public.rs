@@ -11,7 +11,12 @@ use secrecy::ExposeSecret;
 use std::sync::Arc;
 
 impl Reader<'_> {
-    pub(super) fn parts(&mut self, tables: &[At<'_, PartTable>], objectives: &[&str], alerting: &mut Alerting) {
+    pub(super) fn parts(
+        &mut self,
+        tables: &[At<'_, PartTable>],
+        objectives: &[&str],
+        alerting: &mut Alerting,
+    ) {
         let mut sections: Vec<&str> = Vec::new();
         let all = self.checks.iter().map(|check| check.section.as_str());
         for section in all.chain(self.skipped.iter().map(|one| one.section.as_str())) {
@@ -26,10 +31,10 @@ impl Reader<'_> {
         for at in tables {
             let own = if at.raw.checks.is_empty() { vec![at.raw.name.clone()] } else { Vec::new() };
             let named = at.raw.sections.clone().unwrap_or(own);
-            self.exists(at, "sections", "section", named.iter().map(String::as_str), &sections);
             let checks = self.check_names.clone();
-            self.exists(at, "checks", "check", at.raw.checks.iter().map(String::as_str), &checks);
-            self.exists(at, "objective", "objective", at.raw.objective.as_deref(), objectives);
+            self.exist(at, ("sections", "section"), &named, &sections);
+            self.exist(at, ("checks", "check"), &at.raw.checks, &checks);
+            self.exist(at, ("objective", "objective"), at.raw.objective.as_slice(), objectives);
             alerting.parts.push(Arc::new(Part {
                 name: at.raw.name.as_str().into(),
                 title: at.raw.title.clone().unwrap_or_else(|| capitalised(&at.raw.name)),
@@ -42,15 +47,8 @@ impl Reader<'_> {
     }
 
     /// A fault for each name that nothing has.
-    fn exists<'n>(
-        &mut self,
-        at: &At<'_, PartTable>,
-        key: &str,
-        what: &str,
-        names: impl IntoIterator<Item = &'n str>,
-        known: &[&str],
-    ) {
-        for name in names.into_iter().filter(|name| !known.contains(name)) {
+    fn exist(&mut self, at: &At<'_, PartTable>, (key, what): (&str, &str), names: &[String], known: &[&str]) {
+        for name in names.iter().filter(|name| !known.contains(&name.as_str())) {
             let mut fault = at.fault(key, format!("`{key}`: there is no {what} `{name}`"));
             fault.hint = did_you_mean(name, known.iter().copied());
             self.faults.push(fault);

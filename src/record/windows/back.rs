@@ -47,15 +47,18 @@ impl Windows {
     /// and the mean duration in seconds.
     pub fn minutes(&self) -> impl Iterator<Item = Minute> + '_ {
         let newest = self.minutes.index;
-        let over = self.minutes.over.iter().map(|slice| (u64::from(slice.index), slice.counts(), slice.sum_us));
+        let over =
+            self.minutes.over.iter().map(|slice| (u64::from(slice.index), slice.counts(), slice.sum_us));
         let current = &self.minutes.current;
-        over.chain(std::iter::once((newest, current.counts, current.sum_us))).filter_map(move |(index, counts, sum_us)| {
-            let known = counts.known();
-            Some(Minute {
-                ago: u8::try_from(newest - index).ok()?,
-                failed: counts.failed,
-                mean_seconds: (known > 0).then(|| sum_us as f64 / 1e6 / known as f64)?,
-            })
-        })
+        over.chain(std::iter::once((newest, current.counts, current.sum_us))).filter_map(
+            move |(index, counts, sum_us)| {
+                let known = counts.known();
+                Some(Minute {
+                    ago: u8::try_from(newest - index).ok()?,
+                    failed: counts.failed,
+                    mean_seconds: (known > 0).then(|| sum_us as f64 / 1e6 / known as f64)?,
+                })
+            },
+        )
     }
 }

@@ -20,6 +20,10 @@ const SILENCE: Duration = Duration::from_hours(2);
 /// Enough for a sentence; it stands on pages and in messages.
 const TEXT_MAX: usize = 500;
 const MATCHERS_MAX: usize = 16;
+/// For the description: at least one character that is shown.
+const SAYS_SOMETHING: &str = "[A-Za-z0-9]";
+/// For the description: no control characters.
+const ONE_LINE: &str = "^[^\\x00-\\x1f\\x7f-\\x9f]*$";
 
 pub(super) async fn objectives(State(shared): State<Shared>) -> Response {
     read(&shared, |view| view.objectives.iter().map(ObjectiveShape::new).collect::<Vec<_>>()).await
@@ -54,18 +58,27 @@ pub(super) async fn read<T: Serialize>(shared: &Shared, list: impl Fn(&View) -> 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewSilence {
+    #[schemars(length(min = 1, max = 16))]
     matchers: Vec<NewMatcher>,
     /// Two hours unless given; thirty days at most.
+    #[schemars(range(min = 1, max = 2_592_000))]
     seconds: Option<u64>,
+    #[schemars(length(max = 500), regex(pattern = SAYS_SOMETHING))]
     by: String,
     #[serde(default)]
+    #[schemars(length(max = 500))]
     comment: String,
 }
 
 impl NewSilence {
     pub fn new(matchers: Vec<Matcher>, seconds: u64, by: String, comment: String) -> NewSilence {
         let matcher = |Matcher { label, is, value }| NewMatcher { label, is, value };
-        NewSilence { matchers: matchers.into_iter().map(matcher).collect(), seconds: Some(seconds), by, comment }
+        NewSilence {
+            matchers: matchers.into_iter().map(matcher).collect(),
+            seconds: Some(seconds),
+            by,
+            comment,
+        }
     }
 }
 
@@ -73,8 +86,10 @@ impl NewSilence {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewMatcher {
+    #[schemars(length(max = 500), regex(pattern = ONE_LINE))]
     label: String,
     is: Is,
+    #[schemars(length(max = 500), regex(pattern = ONE_LINE))]
     value: String,
 }
 
@@ -147,6 +162,7 @@ pub fn who_and_why(by: &str, comment: &str) -> Result<(String, String), String> 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct By {
+    #[schemars(length(max = 500), regex(pattern = SAYS_SOMETHING))]
     by: String,
 }
 
@@ -166,9 +182,12 @@ pub(super) async fn end_silence(
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAcknowledgement {
+    #[schemars(length(min = 1, max = 500))]
     alert: String,
+    #[schemars(length(max = 500), regex(pattern = SAYS_SOMETHING))]
     by: String,
     #[serde(default)]
+    #[schemars(length(max = 500))]
     comment: String,
 }
 
@@ -189,7 +208,10 @@ pub(super) async fn test_channel(State(shared): State<Shared>, Path(name): Path<
     answered(shared.eyes.test_channel(name).await, DoneShape::Result)
 }
 
-fn answered<T: Serialize>(done: Result<Vec<String>, Refused>, show: impl FnOnce(Vec<String>) -> T) -> Response {
+fn answered<T: Serialize>(
+    done: Result<Vec<String>, Refused>,
+    show: impl FnOnce(Vec<String>) -> T,
+) -> Response {
     match done {
         Ok(said) => Json(show(said)).into_response(),
         Err(Refused::NoSuch(why)) => (StatusCode::NOT_FOUND, why + "\n").into_response(),

@@ -46,7 +46,7 @@ const OPERATIONS: [Operation; 12] = [
         about: "How each part of the shop is and was: what the status page shows",
         who: For::Anybody,
         takes: None,
-        gives: |schemas| schemas.subschema_for::<StatusShape>(),
+        gives: SchemaGenerator::subschema_for::<StatusShape>,
         more: &[],
     },
     Operation {
@@ -64,7 +64,7 @@ const OPERATIONS: [Operation; 12] = [
         about: "Every check with its state, reason, phases, measures and windows",
         who: For::Private,
         takes: None,
-        gives: |schemas| schemas.subschema_for::<ChecksShape>(),
+        gives: SchemaGenerator::subschema_for::<ChecksShape>,
         more: &[],
     },
     Operation {
@@ -73,7 +73,7 @@ const OPERATIONS: [Operation; 12] = [
         about: "One check",
         who: For::Private,
         takes: None,
-        gives: |schemas| schemas.subschema_for::<CheckShape>(),
+        gives: SchemaGenerator::subschema_for::<CheckShape>,
         more: &[404],
     },
     Operation {
@@ -82,7 +82,7 @@ const OPERATIONS: [Operation; 12] = [
         about: "Every promise and how it stands",
         who: For::Private,
         takes: None,
-        gives: |schemas| schemas.subschema_for::<Vec<ObjectiveShape>>(),
+        gives: SchemaGenerator::subschema_for::<Vec<ObjectiveShape>>,
         more: &[],
     },
     Operation {
@@ -91,7 +91,7 @@ const OPERATIONS: [Operation; 12] = [
         about: "One promise",
         who: For::Private,
         takes: None,
-        gives: |schemas| schemas.subschema_for::<ObjectiveShape>(),
+        gives: SchemaGenerator::subschema_for::<ObjectiveShape>,
         more: &[404],
     },
     Operation {
@@ -100,7 +100,7 @@ const OPERATIONS: [Operation; 12] = [
         about: "Alerts that are not over",
         who: For::Private,
         takes: None,
-        gives: |schemas| schemas.subschema_for::<Vec<AlertShape>>(),
+        gives: SchemaGenerator::subschema_for::<Vec<AlertShape>>,
         more: &[],
     },
     Operation {
@@ -109,7 +109,7 @@ const OPERATIONS: [Operation; 12] = [
         about: "Alerts that fired within the last 90 days, the newest first",
         who: For::Private,
         takes: None,
-        gives: |schemas| schemas.subschema_for::<Vec<EpisodeShape>>(),
+        gives: SchemaGenerator::subschema_for::<Vec<EpisodeShape>>,
         more: &[],
     },
     Operation {
@@ -118,7 +118,7 @@ const OPERATIONS: [Operation; 12] = [
         about: "Silences that have not ended",
         who: For::Private,
         takes: None,
-        gives: |schemas| schemas.subschema_for::<Vec<Silence>>(),
+        gives: SchemaGenerator::subschema_for::<Vec<Silence>>,
         more: &[],
     },
     Operation {
@@ -126,8 +126,8 @@ const OPERATIONS: [Operation; 12] = [
         path: "/api/v1/silences",
         about: "Tells nobody of alerts whose labels match, for a while",
         who: For::Operators,
-        takes: Some(|schemas| schemas.subschema_for::<NewSilence>()),
-        gives: |schemas| schemas.subschema_for::<Silence>(),
+        takes: Some(SchemaGenerator::subschema_for::<NewSilence>),
+        gives: SchemaGenerator::subschema_for::<Silence>,
         more: &[],
     },
     Operation {
@@ -135,8 +135,8 @@ const OPERATIONS: [Operation; 12] = [
         path: "/api/v1/alerts/acknowledge",
         about: "Says that somebody has seen an alert: its reminders and escalation end",
         who: For::Operators,
-        takes: Some(|schemas| schemas.subschema_for::<NewAcknowledgement>()),
-        gives: |schemas| schemas.subschema_for::<DoneShape>(),
+        takes: Some(SchemaGenerator::subschema_for::<NewAcknowledgement>),
+        gives: SchemaGenerator::subschema_for::<DoneShape>,
         more: &[404],
     },
     Operation {
@@ -144,8 +144,8 @@ const OPERATIONS: [Operation; 12] = [
         path: "/api/v1/silences/{id}",
         about: "Ends a silence",
         who: For::Operators,
-        takes: Some(|schemas| schemas.subschema_for::<By>()),
-        gives: |schemas| schemas.subschema_for::<DoneShape>(),
+        takes: Some(SchemaGenerator::subschema_for::<By>),
+        gives: SchemaGenerator::subschema_for::<DoneShape>,
         more: &[404],
     },
 ];
@@ -157,7 +157,7 @@ const TEST: Operation = Operation {
     about: "Sends a test message over a channel, past the outbox",
     who: For::Operators,
     takes: None,
-    gives: |schemas| schemas.subschema_for::<DoneShape>(),
+    gives: SchemaGenerator::subschema_for::<DoneShape>,
     more: &[404, 502],
 };
 
@@ -195,9 +195,12 @@ pub fn description() -> Value {
 fn described(operation: &Operation, schemas: &mut SchemaGenerator) -> Value {
     let mut responses = Map::new();
     let given = (operation.gives)(schemas);
-    responses.insert("200".to_owned(), json!({
-        "description": "It is so", "content": { "application/json": { "schema": given } },
-    }));
+    responses.insert(
+        "200".to_owned(),
+        json!({
+            "description": "It is so", "content": { "application/json": { "schema": given } },
+        }),
+    );
     let mut statuses = vec![405, 421, 503];
     if operation.who != For::Anybody {
         statuses.extend([401, 429]);
@@ -224,7 +227,8 @@ fn described(operation: &Operation, schemas: &mut SchemaGenerator) -> Value {
     });
     if let Some(takes) = operation.takes {
         let schema = takes(schemas);
-        described["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": schema } } });
+        described["requestBody"] =
+            json!({ "required": true, "content": { "application/json": { "schema": schema } } });
     }
     let names = operation.path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
     let parameter = |name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string", "minLength": 1 } });

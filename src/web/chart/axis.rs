@@ -62,7 +62,8 @@ impl ValueFormatter<f64> for Axis {
 
 /// Round moments (UTC) between two, in seconds since the epoch.
 pub fn time_ticks(from: f64, to: f64) -> Vec<f64> {
-    let steps = [60.0, 300.0, 600.0, 1_800.0, HOUR, 2.0 * HOUR, 3.0 * HOUR, 6.0 * HOUR, 12.0 * HOUR, DAY, 2.0 * DAY];
+    let steps =
+        [60.0, 300.0, 600.0, 1_800.0, HOUR, 2.0 * HOUR, 3.0 * HOUR, 6.0 * HOUR, 12.0 * HOUR, DAY, 2.0 * DAY];
     let more = [4.0 * DAY, 7.0 * DAY, 14.0 * DAY, 30.0 * DAY];
     let wanted = (to - from) / TICKS;
     let step = steps.into_iter().chain(more).find(|step| *step >= wanted).unwrap_or(90.0 * DAY);

@@ -3,8 +3,8 @@
 //! The cells are those of the HDR histograms themselves, joined to rows of equal height on a logarithmic scale, so
 //! nothing is averaged: two crowds of runs show as two bands, where a line of any percentile would show one of them.
 
-use super::ink::{GRID, Ink, cell, series};
 use super::axis::{self, Axis};
+use super::ink::{GRID, Ink, cell, series};
 use super::{Range, SIZE, Unit};
 use plotters::chart::ChartBuilder;
 use plotters::element::{PathElement, Rectangle};
@@ -95,14 +95,20 @@ impl Heat {
         chart.draw_series(cells)?;
         let failed = starts().zip(&self.columns).filter(|(_, column)| column.failed_ratio > 0.0);
         let base = low * (high / low).powf(0.02);
-        let failed = failed.map(|(at, _)| Rectangle::new([(at, base), (at + self.step, low)], series(5).filled()));
+        let failed =
+            failed.map(|(at, _)| Rectangle::new([(at, base), (at + self.step, low)], series(5).filled()));
         chart.draw_series(failed)?;
         for (which, number) in [(0, 4), (1, 2), (2, 3)] {
             let mut line = Vec::new();
             for (at, column) in starts().zip(&self.columns) {
                 match column.quantiles {
                     Some(quantiles) => line.push((at + self.step / 2.0, quantiles[which].clamp(low, high))),
-                    None => chart.draw_series(std::iter::once(PathElement::new(std::mem::take(&mut line), series(number)))).map(drop)?,
+                    None => chart
+                        .draw_series(std::iter::once(PathElement::new(
+                            std::mem::take(&mut line),
+                            series(number),
+                        )))
+                        .map(drop)?,
                 }
             }
             chart.draw_series(std::iter::once(PathElement::new(line, series(number))))?;

@@ -1,7 +1,7 @@
 //! Numbers over time, with the bounds that they are held against.
 
-use super::ink::{GRID, Ink, dashed, series};
 use super::axis::{self, Axis};
+use super::ink::{GRID, Ink, dashed, series};
 use super::{Range, SIZE, Unit};
 use plotters::chart::ChartBuilder;
 use plotters::element::{PathElement, Rectangle};
@@ -72,9 +72,13 @@ impl Lines {
         for line in &self.lines {
             let pieces = line.points.split(|(_, value)| value.is_none()).filter(|piece| !piece.is_empty());
             for piece in pieces {
-                let points: Vec<(f64, f64)> = piece.iter().filter_map(|(at, value)| Some((*at, (*value)?))).collect();
+                let points: Vec<(f64, f64)> =
+                    piece.iter().filter_map(|(at, value)| Some((*at, (*value)?))).collect();
                 if let [(at, value)] = points.as_slice() {
-                    let dot = Rectangle::new([(*at, *value), (*at + span / 400.0, *value)], series(line.number).filled());
+                    let dot = Rectangle::new(
+                        [(*at, *value), (*at + span / 400.0, *value)],
+                        series(line.number).filled(),
+                    );
                     chart.draw_series(std::iter::once(dot))?;
                 } else {
                     chart.draw_series(std::iter::once(PathElement::new(points, series(line.number))))?;
@@ -94,7 +98,8 @@ mod tests {
     #[test]
     fn what_was_not_measured_is_a_gap_and_colours_are_classes() {
         let at = |seconds: i64| Timestamp::from_second(seconds).expect("a moment");
-        let points = [(0.0, Some(0.1)), (60.0, Some(0.2)), (120.0, None), (180.0, Some(0.1)), (240.0, Some(0.3))];
+        let points =
+            [(0.0, Some(0.1)), (60.0, Some(0.2)), (120.0, None), (180.0, Some(0.1)), (240.0, Some(0.3))];
         let lines = Lines {
             range: Range { from: at(0), to: at(300) },
             unit: Unit::Ratio,

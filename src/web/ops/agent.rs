@@ -96,7 +96,11 @@ fn channels(text: &str) -> Vec<(String, String, bool)> {
         Some(rest.split('"').next()?.to_owned())
     };
     let lines = text.lines().filter(|line| line.starts_with("atalaya_notification_channel_up{"));
-    lines.filter_map(|line| Some((label(line, "channel")?, label(line, "kind").unwrap_or_default(), line.ends_with(" 1")))).collect()
+    lines
+        .filter_map(|line| {
+            Some((label(line, "channel")?, label(line, "kind").unwrap_or_default(), line.ends_with(" 1")))
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -110,8 +110,11 @@ pub async fn show(State(shared): State<Shared>, who: Who, Query(asked): Query<As
         let almanac = &shared.eyes.almanac;
         let (past, messages) = (almanac.episodes().await, almanac.messages().await);
         let unread = past.as_ref().err().map(|error| error.0.clone());
-        let past = past.map(|all| all.iter().take(PAST_MAX).map(|one| episode(one, view.at.wall)).collect()).unwrap_or_default();
-        let messages = messages.map(|all| all.iter().take(PAST_MAX).map(message).collect()).unwrap_or_default();
+        let past = past
+            .map(|all| all.iter().take(PAST_MAX).map(|one| episode(one, view.at.wall)).collect())
+            .unwrap_or_default();
+        let messages =
+            messages.map(|all| all.iter().take(PAST_MAX).map(message).collect()).unwrap_or_default();
         let left_out = view.left_out.skipped.iter().filter(|one| one.what == "channel");
         Ok(Alerts {
             frame: Frame::new(view, &who, "Alerts", "/ops/alerts"),

@@ -2,9 +2,9 @@
 
 use super::checks::{icon, quantiles, word};
 use super::{Frame, Missing, Shared, Who, shown};
+use crate::app::almanac::{Span, Unread};
 use crate::clock;
 use crate::record::cells::{Cells, Side};
-use crate::app::almanac::{Span, Unread};
 use crate::record::windows::{Counts, Stretch, Window};
 use crate::view::{CheckView, WindowView};
 use crate::web::chart::Range;
@@ -125,12 +125,15 @@ async fn map(shared: &Shared, check: &Arc<str>, source: Source) -> Result<Option
     match source {
         Source::Slices(window, step, count) => {
             let stretches = shared.eyes.look_into(check, window).await.unwrap_or_default();
-            Ok((!stretches.is_empty()).then(|| heat(&stretches, clock::now(), Duration::from_secs(step), count)))
+            Ok((!stretches.is_empty())
+                .then(|| heat(&stretches, clock::now(), Duration::from_secs(step), count)))
         }
         Source::Store(span) => {
             let map = shared.eyes.almanac.heat_map(check, span).await?;
-            let columns: Vec<Column> = map.columns.iter().map(|one| column(&one.counts, &one.cells)).collect();
-            let whole = SignedDuration::try_from(map.step).unwrap_or_default() * i32::try_from(columns.len()).unwrap_or(i32::MAX);
+            let columns: Vec<Column> =
+                map.columns.iter().map(|one| column(&one.counts, &one.cells)).collect();
+            let whole = SignedDuration::try_from(map.step).unwrap_or_default()
+                * i32::try_from(columns.len()).unwrap_or(i32::MAX);
             let to = map.from.saturating_add(whole).unwrap_or(Timestamp::MAX);
             let heat = Heat { range: Range { from: map.from, to }, step: map.step.as_secs_f64(), columns };
             Ok(heat.columns.iter().any(|column| !column.cells.is_empty()).then_some(heat))
@@ -169,7 +172,11 @@ fn measures(check: &CheckView) -> Vec<Measure> {
 }
 
 fn windows(check: &CheckView) -> Vec<WindowRow> {
-    Window::ALL.into_iter().zip(&check.windows).map(|(window, seen)| window_row(window.as_str(), seen)).collect()
+    Window::ALL
+        .into_iter()
+        .zip(&check.windows)
+        .map(|(window, seen)| window_row(window.as_str(), seen))
+        .collect()
 }
 
 fn window_row(name: &'static str, seen: &WindowView) -> WindowRow {
@@ -190,7 +197,10 @@ fn heat(stretches: &[Stretch], now: clock::Now, step: Duration, count: u64) -> H
     let newest = now.steady.as_secs() / step.as_secs();
     let begins = (newest + 1).saturating_sub(count) * step.as_secs();
     let before = now.steady.saturating_sub(Duration::from_secs(begins));
-    let from = now.wall.saturating_sub(SignedDuration::try_from(before).unwrap_or_default()).unwrap_or(Timestamp::MIN);
+    let from = now
+        .wall
+        .saturating_sub(SignedDuration::try_from(before).unwrap_or_default())
+        .unwrap_or(Timestamp::MIN);
     let mut columns = vec![Column::default(); usize::try_from(count).unwrap_or_default()];
     for stretch in stretches {
         let at = stretch.from.as_secs().checked_sub(begins).map(|after| after / step.as_secs());

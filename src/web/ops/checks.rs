@@ -109,7 +109,10 @@ fn row(view: &View, check: &CheckView, minutes: &[Minute], window: &WindowView) 
         spark: spark::svg(minutes),
         quantiles: quantiles(window),
         runs: window.counts.known(),
-        available: window.counts.availability().map_or_else(|| "–".to_owned(), |share| words::percent(&share)),
+        available: window
+            .counts
+            .availability()
+            .map_or_else(|| "–".to_owned(), |share| words::percent(&share)),
     }
 }
 

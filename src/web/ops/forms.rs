@@ -2,9 +2,9 @@
 //! page asks for nothing again.
 
 use super::Shared;
-use crate::web::access::MayChange;
 use crate::app::{Command, Refused};
 use crate::fact::{Acknowledgement, Is, Matcher};
+use crate::web::access::MayChange;
 use crate::web::api::{self, NewSilence};
 use axum::Form;
 use axum::extract::{Path, State};
@@ -19,7 +19,11 @@ pub struct Acknowledge {
     comment: String,
 }
 
-pub async fn acknowledge(State(shared): State<Shared>, MayChange(_): MayChange, Form(form): Form<Acknowledge>) -> Response {
+pub async fn acknowledge(
+    State(shared): State<Shared>,
+    MayChange(_): MayChange,
+    Form(form): Form<Acknowledge>,
+) -> Response {
     let Ok((by, comment)) = api::who_and_why(&form.by, &form.comment) else { return back("wrong") };
     let acknowledgement = Acknowledgement { alert: form.alert, by, comment };
     let done = shared.eyes.command(Command::Acknowledge(acknowledgement)).await;
@@ -36,7 +40,11 @@ pub struct Silence {
     comment: String,
 }
 
-pub async fn silence(State(shared): State<Shared>, MayChange(_): MayChange, Form(form): Form<Silence>) -> Response {
+pub async fn silence(
+    State(shared): State<Shared>,
+    MayChange(_): MayChange,
+    Form(form): Form<Silence>,
+) -> Response {
     let Some((label, value)) = form.about.split_once('=') else { return back("wrong") };
     let matcher = Matcher { label: label.to_owned(), is: Is::Equal, value: value.to_owned() };
     let seconds = form.hours.saturating_mul(3_600);
@@ -64,7 +72,11 @@ pub async fn end_silence(
     back(said(done.map(drop), "ended"))
 }
 
-pub async fn test_channel(State(shared): State<Shared>, MayChange(_): MayChange, Path(name): Path<String>) -> Response {
+pub async fn test_channel(
+    State(shared): State<Shared>,
+    MayChange(_): MayChange,
+    Path(name): Path<String>,
+) -> Response {
     let done = shared.eyes.test_channel(name).await;
     back(said(done.map(drop), "delivered"))
 }

@@ -21,8 +21,8 @@ use crate::view::View;
 use askama::Template;
 use axum::Router;
 use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use std::sync::Arc;
@@ -107,11 +107,16 @@ impl FromRequestParts<Shared> for Who {
 }
 
 /// Looks, and shows what `page` makes of it.
-async fn shown<T: Template>(shared: &Shared, page: impl AsyncFnOnce(&Arc<View>) -> Result<T, Missing>) -> Response {
+async fn shown<T: Template>(
+    shared: &Shared,
+    page: impl AsyncFnOnce(&Arc<View>) -> Result<T, Missing>,
+) -> Response {
     let Some(view) = shared.eyes.look().await else { return stuck() };
     match page(&view).await {
         Ok(page) => page::html(page.render()),
-        Err(Missing(what)) => (StatusCode::NOT_FOUND, format!("{what}; see /ops for what there is\n")).into_response(),
+        Err(Missing(what)) => {
+            (StatusCode::NOT_FOUND, format!("{what}; see /ops for what there is\n")).into_response()
+        }
     }
 }
 

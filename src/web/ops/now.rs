@@ -44,7 +44,7 @@ pub async fn show(State(shared): State<Shared>, who: Who) -> Response {
             frame: Frame::new(view, &who, "Now", "/ops"),
             alerts: view.alerts.iter().map(|alert| AlertCard::new(view, alert)).collect(),
             sections: sections(view),
-            promises: view.objectives.iter().map(|one| PromiseRow::new(one)).collect(),
+            promises: view.objectives.iter().map(PromiseRow::new).collect(),
             tiles: shop::tiles(view),
             counts: [Status::Failed, Status::Degraded, Status::Unknown, Status::Ok].map(status),
             skipped: view.skipped.len(),

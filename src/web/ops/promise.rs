@@ -121,13 +121,20 @@ fn charts(view: &ObjectiveView, burns: &Burns, span: Span) -> Vec<Chart> {
     let mut charts = Vec::new();
     for severity in Severity::ALL {
         for tier in tiers(objective, severity) {
-            let pair = [(1, tier.long), (2, tier.short)].map(|(number, minutes)| (number, Duration::from_mins(minutes.into())));
+            let pair = [(1, tier.long), (2, tier.short)]
+                .map(|(number, minutes)| (number, Duration::from_mins(minutes.into())));
             let lines = pair.into_iter().filter_map(|(number, window)| {
                 let (_, rates) = burns.rates.iter().find(|(known, _)| *known == window)?;
                 Some(Line { number, points: points(rates) })
             });
             let threshold = tier.threshold.ratio() / budget;
-            let lines = Lines { range, unit: Unit::Times, lines: lines.collect(), bounds: vec![(threshold, 5)], top: 1.0 };
+            let lines = Lines {
+                range,
+                unit: Unit::Times,
+                lines: lines.collect(),
+                bounds: vec![(threshold, 5)],
+                top: 1.0,
+            };
             let title = format!("{severity}: both windows above {}×", figure::plain(threshold));
             let about = format!("burn rates over the last {}; {title}", span.as_str());
             let keys = pair.map(|(number, window)| (number, format!("over {}", window_word(window))));
@@ -200,6 +207,10 @@ fn month_row(view: &ObjectiveView, ((year, month), report): &crate::judge::calen
         format!("{year:04}-{month:02}"),
         report.ratio().map_or_else(|| "–".to_owned(), |ratio| words::percent(&ratio)),
         share(view.objective.objective_ppm),
-        format!("{} of {} minutes", figure::plain(report.measured as f64), figure::plain(report.expected as f64)),
+        format!(
+            "{} of {} minutes",
+            figure::plain(report.measured as f64),
+            figure::plain(report.expected as f64)
+        ),
     ]
 }

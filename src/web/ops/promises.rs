@@ -49,11 +49,14 @@ impl Row {
     pub fn new(view: &ObjectiveView) -> Row {
         let (objective, standing) = (&view.objective, view.standing.as_deref());
         let state = standing.map_or(State::Unknown, |standing| standing.state);
-        let ratio = standing.filter(|standing| standing.total > 0).map(|one| one.good as f64 / one.total as f64);
+        let ratio =
+            standing.filter(|standing| standing.total > 0).map(|one| one.good as f64 / one.total as f64);
         let baseline = standing.and_then(|standing| standing.baseline);
         let left = standing.and_then(|standing| standing.consumed).map(|consumed| 1.0 - consumed);
         let burns = standing.iter().flat_map(|standing| &standing.burns);
-        let short = burns.filter(|burn| burn.window < objective.window).filter_map(|burn| Some((burn.rate?, burn.window)));
+        let short = burns
+            .filter(|burn| burn.window < objective.window)
+            .filter_map(|burn| Some((burn.rate?, burn.window)));
         let fastest = short.max_by(|a, b| a.0.total_cmp(&b.0));
         let window = window_word(objective.window);
         Row {
@@ -67,13 +70,21 @@ impl Row {
                 ppm => format!("{} over {window}", share(ppm)),
             },
             now: match (baseline, ratio) {
-                (Some(baseline), _) => format!("{} (usual {})", figure::plain(baseline.value), figure::plain(baseline.usual)),
+                (Some(baseline), _) => {
+                    format!("{} (usual {})", figure::plain(baseline.value), figure::plain(baseline.usual))
+                }
                 (None, Some(ratio)) => words::percent(&ratio),
                 (None, None) => "–".to_owned(),
             },
             left: left.map(|left| left.clamp(0.0, 1.0) * 100.0),
-            left_text: left.map_or_else(|| "–".to_owned(), |left| format!("{} %", figure::plain((left * 1_000.0).floor() / 10.0))),
-            burn: fastest.map_or_else(|| "–".to_owned(), |(rate, window)| format!("{}× over {}", figure::plain(rate), window_word(window))),
+            left_text: left.map_or_else(
+                || "–".to_owned(),
+                |left| format!("{} %", figure::plain((left * 1_000.0).floor() / 10.0)),
+            ),
+            burn: fastest.map_or_else(
+                || "–".to_owned(),
+                |(rate, window)| format!("{}× over {}", figure::plain(rate), window_word(window)),
+            ),
         }
     }
 }

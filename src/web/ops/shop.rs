@@ -18,16 +18,16 @@ use std::sync::Arc;
 const SECTIONS: [&str; 3] = ["business", "orders", "payments"];
 /// What an operator of the shop looks at first, in this order.
 const FIRST: [&str; 10] = [
-    "revenue_dollars",
-    "orders",
-    "average_order_dollars",
-    "conversion_ratio",
+    "revenue_today_dollars",
+    "orders_today",
+    "average_order_today_dollars",
+    "conversion_last_day_ratio",
+    "revenue_last_week_dollars",
+    "last_order_age_seconds",
     "pending_orders",
     "stuck_orders",
     "failed_payments",
-    "payments_succeeded",
-    "refunds",
-    "webhook_queue_pending",
+    "products_running_out",
 ];
 
 #[derive(Template)]
@@ -35,6 +35,7 @@ const FIRST: [&str; 10] = [
 struct ShopPage {
     frame: Frame,
     tiles: Vec<Tile>,
+    rest: Vec<Tile>,
     tables: Vec<Table>,
     missing: Vec<(String, String)>,
 }
@@ -46,6 +47,12 @@ pub struct Tile {
     pub value: String,
 }
 
+/// A value as it is shown, and its share of the highest one in percent.
+type Shown = (String, f64);
+
+/// Labels, and a value for each measure that has these labels.
+type Labelled<'a> = (&'a Vec<(String, String)>, Vec<Option<f64>>);
+
 /// The labelled measures of one check.
 struct Table {
     id: String,
@@ -53,20 +60,24 @@ struct Table {
     description: Option<String>,
     head: Vec<String>,
     /// Texts of the labels, then values with their share of the highest one in percent.
-    rows: Vec<(Vec<String>, Vec<(String, f64)>)>,
+    rows: Vec<(Vec<String>, Vec<Shown>)>,
     columns: Option<String>,
 }
 
 pub async fn show(State(shared): State<Shared>, who: Who) -> Response {
     shown(&shared, async |view| {
+        let (tiles, rest) = all_tiles(view);
         let business = of_business(view);
         let missing = business.iter().filter(|check| measures(check).next().is_none());
         Ok(ShopPage {
             frame: Frame::new(view, &who, "The shop", "/ops/shop"),
-            tiles: all_tiles(view),
+            tiles,
+            rest,
             missing: missing
                 .map(|check| {
-                    let why = check.reason().map_or_else(|| "it has not run yet".to_owned(), |one| one.text.clone());
+                    let why = check
+                        .reason()
+                        .map_or_else(|| "it has not run yet".to_owned(), |one| one.text.clone());
                     (check.check.title.clone(), why)
                 })
                 .collect(),
@@ -78,20 +89,23 @@ pub async fn show(State(shared): State<Shared>, who: Who) -> Response {
 
 /// Those that ask the shop's own tables or its vendors, and don't count events.
 fn of_business(view: &View) -> Vec<&Arc<CheckView>> {
-    view.checks.iter().filter(|check| SECTIONS.contains(&check.check.section.as_str()) && !check.check.counts).collect()
+    view.checks
+        .iter()
+        .filter(|check| SECTIONS.contains(&check.check.section.as_str()) && !check.check.counts)
+        .collect()
 }
 
 /// The numbers that matter most.
 pub fn tiles(view: &View) -> Vec<Tile> {
-    let all = all_tiles(view);
-    let count = FIRST.len().min(8);
-    all.into_iter().take(count).collect()
+    all_tiles(view).0
 }
 
-fn all_tiles(view: &View) -> Vec<Tile> {
+/// What is looked at first, and the rest.
+fn all_tiles(view: &View) -> (Vec<Tile>, Vec<Tile>) {
     let mut tiles: Vec<(usize, Tile)> = Vec::new();
     for check in of_business(view) {
-        for measure in measures(check).filter(|measure| measure.labels.is_empty() && measure.name != DURATION) {
+        for measure in measures(check).filter(|measure| measure.labels.is_empty() && measure.name != DURATION)
+        {
             let rank = FIRST.iter().position(|first| *first == measure.name).unwrap_or(FIRST.len());
             let tile = Tile {
                 check: check.check.name.to_string(),
@@ -102,7 +116,10 @@ fn all_tiles(view: &View) -> Vec<Tile> {
         }
     }
     tiles.sort_by_key(|(rank, _)| *rank);
-    tiles.into_iter().map(|(_, tile)| tile).collect()
+    let border = tiles.partition_point(|(rank, _)| *rank < FIRST.len());
+    let mut tiles: Vec<Tile> = tiles.into_iter().map(|(_, tile)| tile).collect();
+    let rest = tiles.split_off(border);
+    (tiles, rest)
 }
 
 fn measures(check: &CheckView) -> impl Iterator<Item = &Measure> {
@@ -114,19 +131,16 @@ fn table(check: &Arc<CheckView>) -> Option<Table> {
     let labelled: Vec<&Measure> = measures(check).filter(|measure| !measure.labels.is_empty()).collect();
     let first = labelled.first()?;
     let mut names: Vec<&str> = Vec::new();
-    let mut rows: Vec<(&Vec<(String, String)>, Vec<Option<f64>>)> = Vec::new();
+    let mut rows: Vec<Labelled<'_>> = Vec::new();
     for measure in &labelled {
         let column = names.iter().position(|name| *name == measure.name).unwrap_or_else(|| {
             names.push(&measure.name);
             names.len() - 1
         });
-        let row = match rows.iter().position(|(labels, _)| **labels == measure.labels) {
-            Some(at) => at,
-            None => {
-                rows.push((&measure.labels, Vec::new()));
-                rows.len() - 1
-            }
-        };
+        let row = rows.iter().position(|(labels, _)| **labels == measure.labels).unwrap_or_else(|| {
+            rows.push((&measure.labels, Vec::new()));
+            rows.len() - 1
+        });
         let values = &mut rows[row].1;
         values.resize(values.len().max(column + 1), None);
         values[column] = Some(measure.value);
@@ -140,7 +154,8 @@ fn table(check: &Arc<CheckView>) -> Option<Table> {
         let labels = labels.iter().map(|(_, value)| value.clone()).collect();
         let value = |column: usize| {
             let value = values.get(column).copied().flatten();
-            let share = value.map_or(0.0, |value| (value / highest[column].max(1e-9) * 100.0).clamp(0.0, 100.0));
+            let share =
+                value.map_or(0.0, |value| (value / highest[column].max(1e-9) * 100.0).clamp(0.0, 100.0));
             (value.map_or_else(|| "–".to_owned(), |value| figure::value(names[column], value)), share)
         };
         (labels, (0..names.len()).map(value).collect())
@@ -161,17 +176,21 @@ fn is_day(text: &str) -> bool {
 }
 
 /// One column a day for the measure in money, or else the first.
-fn columns(title: &str, names: &[&str], rows: &[(&Vec<(String, String)>, Vec<Option<f64>>)]) -> String {
+fn columns(title: &str, names: &[&str], rows: &[Labelled<'_>]) -> String {
     const HEIGHT: f64 = 120.0;
     let which = names.iter().position(|name| name.ends_with("_dollars")).unwrap_or_default();
     let value = |values: &Vec<Option<f64>>| values.get(which).copied().flatten().unwrap_or_default();
-    let mut days: Vec<(&str, f64)> = rows.iter().map(|(labels, values)| (labels[0].1.as_str(), value(values))).collect();
+    let mut days: Vec<(&str, f64)> =
+        rows.iter().map(|(labels, values)| (labels[0].1.as_str(), value(values))).collect();
     days.sort_by(|a, b| a.0.cmp(b.0));
     let highest = days.iter().map(|(_, value)| *value).fold(1e-9, f64::max);
     let width = 720.0 / days.len().max(1) as f64;
     let title = title.replace(['<', '>', '&', '"'], " ");
     let name = figure::name(names[which]);
-    let mut svg = format!("<svg viewBox=\"0 0 720 {}\" role=\"img\" aria-label=\"{title}: {name} by day\">", HEIGHT + 18.0);
+    let mut svg = format!(
+        "<svg viewBox=\"0 0 720 {}\" role=\"img\" aria-label=\"{title}: {name} by day\">",
+        HEIGHT + 18.0
+    );
     for (at, (day, value)) in days.iter().enumerate() {
         let height = value / highest * HEIGHT;
         let x = at as f64 * width;
@@ -184,7 +203,13 @@ fn columns(title: &str, names: &[&str], rows: &[(&Vec<(String, String)>, Vec<Opt
             figure::value(names[which], *value),
         );
         if at % 7 == days.len().saturating_sub(1) % 7 {
-            let _ = write!(svg, "<text x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>", x + width / 2.0, HEIGHT + 14.0, &day[5..]);
+            let _ = write!(
+                svg,
+                "<text x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
+                x + width / 2.0,
+                HEIGHT + 14.0,
+                &day[5..]
+            );
         }
     }
     svg + "</svg>"

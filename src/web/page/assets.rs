@@ -68,7 +68,8 @@ fn answer(asset: &Asset, headers: &HeaderMap, keep: &'static str) -> Response {
         (header::CACHE_CONTROL, keep),
         (header::VARY, "Accept-Encoding"),
     ];
-    let accepts = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let accepts =
+        headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if accepts.contains("gzip") {
         return (common, [(header::CONTENT_ENCODING, "gzip")], asset.gzip.clone()).into_response();
     }

@@ -133,7 +133,10 @@ mod tests {
         let mut asked = HeaderMap::new();
         asked.insert(header::ACCEPT_ENCODING, "br, gzip;q=0.5".parse().expect("a value"));
         let answer = page.answer(&asked);
-        assert_eq!((answer.status(), answer.headers().get("content-encoding").is_some()), (StatusCode::OK, true));
+        assert_eq!(
+            (answer.status(), answer.headers().get("content-encoding").is_some()),
+            (StatusCode::OK, true)
+        );
         asked.insert(header::IF_NONE_MATCH, page.tag.parse().expect("a value"));
         assert_eq!(page.answer(&asked).status(), StatusCode::NOT_MODIFIED);
         assert_ne!(page.tag, Page::new("other".to_owned()).tag);

@@ -37,9 +37,11 @@ pub async fn show(State(shared): State<Shared>, headers: HeaderMap) -> Response 
     let shop = view.left_out.page.title.clone().unwrap_or_else(|| "Status".to_owned());
     let feed = feed(&status, shop, view.left_out.policy.url.clone().unwrap_or_default(), view.started.wall);
     match feed.render() {
-        Ok(text) => {
-            cached::Page::new(text).answer_as(&headers, "application/atom+xml; charset=utf-8", "public, max-age=60")
-        }
+        Ok(text) => cached::Page::new(text).answer_as(
+            &headers,
+            "application/atom+xml; charset=utf-8",
+            "public, max-age=60",
+        ),
         Err(_) => stuck(),
     }
 }
@@ -88,6 +90,6 @@ fn urn(name: &str) -> String {
     let mut bytes: [u8; 16] = Sha256::digest(name.as_bytes())[..16].try_into().unwrap_or_default();
     bytes[6] = bytes[6] & 0x0f | 0x80;
     bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = format!("{:032x}", u128::from_be_bytes(bytes));
     format!("urn:uuid:{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }

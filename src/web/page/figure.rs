@@ -21,7 +21,8 @@ pub fn value(measure: &str, value: f64) -> String {
         return format!("{sign}${}.{:02}", grouped((cents / 100.0).floor() as u64), (cents % 100.0) as u64);
     }
     if of("_timestamp_seconds") {
-        return jiff::Timestamp::from_second(value as i64).map_or_else(|_| plain(value), |at| words::moment(&at));
+        return jiff::Timestamp::from_second(value as i64)
+            .map_or_else(|_| plain(value), |at| words::moment(&at));
     }
     if of("_seconds") {
         return words::seconds(value);

@@ -58,7 +58,14 @@ fn signs(view: &View) -> String {
     }
     for alert in &view.alerts {
         // Writing to a string can't fail.
-        let _ = write!(text, "{}{}{:?}{}", alert.now.key, alert.phase.as_str(), alert.now.acknowledged_by, alert.told.len());
+        let _ = write!(
+            text,
+            "{}{}{:?}{}",
+            alert.now.key,
+            alert.phase.as_str(),
+            alert.now.acknowledged_by,
+            alert.told.len()
+        );
     }
     for silence in &view.silences {
         text.push_str(&silence.id);

@@ -12,7 +12,10 @@ pub fn parts(seen: &Seen) -> String {
     for part in &seen.parts {
         let since = part.since.filter(|_| part.word != Word::Well);
         let since = since.map(|at| format!("since {}", words::moment(&at))).unwrap_or_default();
-        let good = part.good_ratio.map(|ratio| format!("{} over 90 days", words::percent(&ratio))).unwrap_or_default();
+        let good = part
+            .good_ratio
+            .map(|ratio| format!("{} over 90 days", words::percent(&ratio)))
+            .unwrap_or_default();
         let line = format!("{:<12} {:<24} {good:<24} {since}", part.word.as_str(), part.part.title);
         text += line.trim_end();
         text.push('\n');

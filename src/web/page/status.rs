@@ -31,17 +31,14 @@ impl StatusPage<'_> {
     fn days_in_words(part: &PartStatus) -> String {
         let count = |level: Level| part.days.iter().filter(|day| day.level == level).count();
         let (bad, marked, none) = (count(Level::Bad), count(Level::Marked), count(Level::Unmeasured));
-        let mut text = format!("The last {} days: ", part.days.len());
-        text += &match (bad, marked) {
+        let seen = match (bad, marked) {
             (0, 0) => "no trouble".to_owned(),
             (0, marked) => format!("{marked} with some trouble"),
             (bad, 0) => format!("{bad} bad"),
             (bad, marked) => format!("{bad} bad, {marked} with some trouble"),
         };
-        if none > 0 {
-            text += &format!(", {none} not measured");
-        }
-        text
+        let none = if none > 0 { format!(", {none} not measured") } else { String::new() };
+        format!("The last {} days: {seen}{none}", part.days.len())
     }
 
     fn day_in_words(day: &DayStatus) -> String {
@@ -49,7 +46,11 @@ impl StatusPage<'_> {
         match day.good_ratio {
             None => format!("{date}: not measured"),
             Some(good) if day.measured_ratio < 0.9 => {
-                format!("{date}: {} good, {} of the day measured", percent(&good), percent(&day.measured_ratio))
+                format!(
+                    "{date}: {} good, {} of the day measured",
+                    percent(&good),
+                    percent(&day.measured_ratio)
+                )
             }
             Some(good) => format!("{date}: {} good", percent(&good)),
         }

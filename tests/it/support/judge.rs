@@ -11,10 +11,12 @@ use std::sync::LazyLock;
 /// What Python's judges import.
 const PYTHON: &[&str] = &[
     "aiosmtpd==1.4.6",
+    "feedparser==6.0.14",
     "hdrhistogram==0.10.8",
     "jsonschema==4.25.1",
     "junitparser==4.0.2",
     "prometheus_client==0.26.0",
+    "schemathesis==4.32.5",
 ];
 
 /// Runs a Python program with `input` on its stdin. What it printed; what it complained of otherwise.

@@ -154,7 +154,9 @@ fn minutes(named: &(Arc<str>, u64), checks: &[Arc<str>], days: u32, this_hour: u
             let of_day = minute - first;
             let is_off = ago == OFF.0 && (OFF.1..OFF.2).contains(&of_day);
             let is_bad = OUTAGES.iter().any(|(check, day, from, lasts, _)| {
-                *day == ago && (*from..from + lasts).contains(&of_day) && checks.iter().any(|one| **one == **check)
+                *day == ago
+                    && (*from..from + lasts).contains(&of_day)
+                    && checks.iter().any(|one| **one == **check)
             });
             let (good, bad) = (u32::from(!is_bad), u32::from(is_bad));
             (!is_off).then_some((minute, Slice { minute, good, bad, excluded: false }))
@@ -165,7 +167,11 @@ fn minutes(named: &(Arc<str>, u64), checks: &[Arc<str>], days: u32, this_hour: u
     (0..days).rev().map(day).filter(|day| !day.minutes.is_empty()).collect()
 }
 
-fn episode(plan: &Plan, outage: (&str, u32, u32, u32, &str), (days, now): (u32, Timestamp)) -> Option<AlertRow> {
+fn episode(
+    plan: &Plan,
+    outage: (&str, u32, u32, u32, &str),
+    (days, now): (u32, Timestamp),
+) -> Option<AlertRow> {
     let (name, ago, from, lasts, summary) = outage;
     let check = plan.checks.iter().find(|check| *check.name == *name).filter(|_| ago < days)?;
     let begins = (minute(now) / DAY - ago) * DAY + from;
