@@ -63,7 +63,7 @@ fn a_fault_is_switched_told_and_mended() {
     let token = after("Bearer ").expect("a token").to_owned();
 
     let told = |check: &str, status: &str| {
-        let overview = http::get(port, "/").body;
+        let overview = http::get_with(port, "/api/v1/checks", "Accept: text/plain\r\n").body;
         overview.lines().any(|line| line.starts_with(status) && line.contains(&format!(" {check} ")))
     };
     wait_until("the fault of the start", None, || told("stuck-orders", "failed"));

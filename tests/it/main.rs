@@ -18,6 +18,7 @@ mod health;
 mod http;
 mod log;
 mod once;
+mod pages;
 mod readme;
 mod redis;
 mod resend;
