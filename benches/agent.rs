@@ -14,6 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_atalaya");
+const TOKEN: &str = "bench-token-bench-token";
 
 struct Case {
     name: &'static str,
@@ -54,6 +55,8 @@ fn measure(case: &Case, target: SocketAddr) {
         .expect("a string");
     }
     std::fs::write(directory.path().join("checks.toml"), text).expect("a file");
+    let agent = format!("[http]\ntoken = '{TOKEN}'\n");
+    std::fs::write(directory.path().join("atalaya.toml"), agent).expect("a file");
     let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
     let begun = Instant::now();
     let mut agent = Command::new(PROGRAM)
@@ -121,7 +124,7 @@ fn serve() -> SocketAddr {
 
 fn get(port: u16, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    write!(stream, "GET {path} HTTP/1.0\r\n\r\n").ok()?;
+    write!(stream, "GET {path} HTTP/1.0\r\nAuthorization: Bearer {TOKEN}\r\n\r\n").ok()?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).ok()?;
     Some(String::from_utf8_lossy(&answer).into_owned())

@@ -16,7 +16,7 @@
 //! | [`view`] | everything at one moment, for whoever reads |
 //! | [`export`] | Prometheus' two text formats |
 //! | [`app`] | one running agent: the loop, the runner, reload |
-//! | [`web`] | what is served over HTTP |
+//! | [`web`] | what is served over HTTP: the status page, operators' pages, the API, and the gate before them |
 //! | [`once`] | one look at everything: the report and its formats |
 //! | [`demo`] | a shop that breaks on purpose, and simulators of the vendors |
 //! | [`cli`] | the command line |
@@ -24,10 +24,8 @@
 //!
 //! What holds everywhere (`tests/it/tidy.rs` reads the sources and holds it):
 //!
-//! - `config`, `outcome`, `fact`, `record`, `judge`, `alert`, `mind`, `export`, `schedule` and `view` do no I/O and read no clock: `now` is an
-//!   argument. Doing is at the rim.
-//! - `config`, `outcome`, `fact`, `record`, `judge`, `alert`, `export`, `schedule`, `view` and `notify::outbox` do no I/O and read
-//!   no clock: `now` is an argument. Doing is at the rim.
+//! - `config`, `outcome`, `fact`, `record`, `judge`, `alert`, `mind`, `export`, `schedule`, `view` and
+//!   `notify::outbox` do no I/O and read no clock: `now` is an argument. Doing is at the rim.
 //! - One loop (`app::pipeline`) owns the state; whoever reads gets a [`view::View`]. So nothing needs a lock,
 //!   and nothing in the way of checking waits for a disk, a scrape or a browser.
 //! - The web framework is known in `web` and `demo` only, each third party in its own probe only.

@@ -186,7 +186,7 @@ async fn a_table_for_pages_keeps_its_order_and_is_nobodys_metric() {
         assert!(metrics.contains(there), "{metrics}");
     }
     assert!(!metrics.contains("total_dollars") && !metrics.contains("no 3"), "{metrics}");
-    let told = agent.get("/").body;
+    let told = agent.get("/api/v1/checks").body;
     assert!(told.contains("total_dollars of no 3, shop is 100, which passes the limit > 50"), "{told}");
 
     let once = |format: &str| {

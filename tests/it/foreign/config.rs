@@ -369,9 +369,12 @@ fn what_the_alerts_are_mistyped_from_is_right_as_it_stands() {
     };
     let right: Vec<&str> = NAMES.iter().map(|name| right_value(name)).collect();
     for text in ALERTS.iter().map(|(_, text)| *text).chain([MORE_ALERTS]) {
+        // Each file by itself: what it names in another one is not there.
         let text = text.replace("[\"on-call\"]", "[]").replace("[\"person\"]", "[]");
+        let text = text.replace("objective = \"uptime\"\n", "");
         let plan = loader.load(&files(&text), &right).unwrap_or_else(|faults| panic!("{faults:#?}"));
-        assert!(plan.alerting.objectives.len() + plan.alerting.channels.len() > 0, "{text}");
+        let found = plan.alerting.objectives.len() + plan.alerting.channels.len();
+        assert!(found > 0 || plan.alerting.page.title.is_some(), "{text}");
     }
 }
 

@@ -122,15 +122,18 @@ async function operator() {
   await page.locator("#alert-check-site").waitFor();
   expect((await page.locator(`${form} [name=comment]`).inputValue()) === "looking at it", "what was typed is gone");
   await page.keyboard.press("Enter");
+  await page.waitForURL("**/ops/alerts?said=acknowledged");
   await until("the acknowledgement", async () => (await alert()).acknowledgedBy === "ana");
   await page.locator("#silence-new summary").focus();
   await page.keyboard.press("Enter");
   await page.locator("#silence-new select[name=about]").selectOption("check=site");
   await type("#silence-new [name=comment]", "it is known");
   await page.keyboard.press("Enter");
+  await page.waitForURL("**/ops/alerts?said=silenced");
   await until("the silence", async () => (await api("/api/v1/silences")).length === 1);
   await page.locator("[id^=silence-]:not(details) button").first().focus();
   await page.keyboard.press("Enter");
+  await page.waitForURL("**/ops/alerts?said=ended");
   await until("the end of the silence", async () => (await api("/api/v1/silences")).length === 0);
   // Every stop of the keyboard is seen.
   await page.goto(base + "/ops");
@@ -164,6 +167,7 @@ async function noScript() {
   await page.locator("#silence-new [name=by]").fill("ben");
   await page.locator("#silence-new [name=comment]").fill("no script");
   await page.locator("#silence-new button").click();
+  await page.waitForURL("**/ops/alerts?said=silenced");
   expect((await api("/api/v1/silences")).some((one) => one.by === "ben"), "a form does nothing without a script");
   await context.close();
 }
