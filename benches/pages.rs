@@ -88,7 +88,7 @@ fn viewers(port: u16, agent: &Child) {
         std::thread::sleep(Duration::from_secs(1).saturating_sub(round.elapsed()));
     }
     took.sort();
-    let share = (cpu(agent) - before).as_secs_f64() / began.elapsed().as_secs_f64();
+    let share = cpu(agent).saturating_sub(before).as_secs_f64() / began.elapsed().as_secs_f64();
     println!(
         "\n{VIEWERS} viewers, a page a second each: P50 {:.1} ms, P99 {:.1} ms, {:.0} % of one core with all checks, {} runs dropped",
         ms(took[took.len() / 2]),
