@@ -7,7 +7,7 @@
 //! | public, embedded | anybody; credentials are not looked at |
 //! | private | callers on this machine, and operators |
 //! | operators | operators |
-//! | changes | operators, and a browser must prove that the page it shows is ours ([`proof`]) |
+//! | changes | operators, and a browser must prove that the page it shows is ours (`proof`) |
 //!
 //! The gate stands before the handlers, so a handler can't forget it. A handler that wants to know who asks takes
 //! [`Caller`], [`MaySee`], [`Operator`] or [`MayChange`]; each refuses by itself too, so that one that was put among
