@@ -145,18 +145,19 @@ const OPERATORS: [(&str, Operator); 6] = [
     ("<", Operator::Below),
 ];
 
-/// Units that a bound may carry, in terms of the base unit of the measure.
-const UNITS: [(&str, f64); 10] = [
-    ("%", 0.01),
-    ("KiB", 1024.0),
-    ("MiB", 1_048_576.0),
-    ("GiB", 1_073_741_824.0),
-    ("us", 1e-6),
-    ("ms", 1e-3),
-    ("s", 1.0),
-    ("m", 60.0),
-    ("h", 3_600.0),
-    ("d", 86_400.0),
+/// Units that a bound may carry, in terms of the base unit of the measure: so many times it, divided by so much. A
+/// quotient of whole numbers is rounded once, so that 95 % are 0.95.
+const UNITS: [(&str, f64, f64); 10] = [
+    ("%", 1.0, 100.0),
+    ("KiB", 1024.0, 1.0),
+    ("MiB", 1_048_576.0, 1.0),
+    ("GiB", 1_073_741_824.0, 1.0),
+    ("us", 1.0, 1e6),
+    ("ms", 1.0, 1e3),
+    ("s", 1.0, 1.0),
+    ("m", 60.0, 1.0),
+    ("h", 3_600.0, 1.0),
+    ("d", 86_400.0, 1.0),
 ];
 
 impl Bound {
@@ -180,8 +181,8 @@ impl Bound {
     /// A value of the measure in the unit in which the bound is written: `5.98%` beside `> 2%`.
     pub fn show(&self, value: f64) -> String {
         let unit = self.text.trim_start_matches(|c: char| !c.is_alphabetic() && c != '%');
-        match UNITS.iter().find(|(name, _)| *name == unit) {
-            Some((name, factor)) => format!("{}{name}", number(value / factor)),
+        match UNITS.iter().find(|(name, ..)| *name == unit) {
+            Some((name, times, by)) => format!("{}{name}", number(value * by / times)),
             None => number(value),
         }
     }
@@ -209,11 +210,15 @@ impl TryFrom<String> for Bound {
             .ok_or_else(wrong)?;
         let unit_at = rest.find(|c: char| c.is_ascii_alphabetic() && c != 'e' && c != 'E' || c == '%');
         let (number, unit) = rest.split_at(unit_at.unwrap_or(rest.len()));
-        let factor = match unit {
-            "" => 1.0,
-            unit => UNITS.iter().find(|(name, _)| *name == unit).map(|(_, f)| *f).ok_or_else(wrong)?,
+        let (times, by) = match unit {
+            "" => (1.0, 1.0),
+            unit => UNITS
+                .iter()
+                .find(|(name, ..)| *name == unit)
+                .map(|(_, times, by)| (*times, *by))
+                .ok_or_else(wrong)?,
         };
-        let number = number.trim().parse::<f64>().ok().map(|number| number * factor);
+        let number = number.trim().parse::<f64>().ok().map(|number| number * times / by);
         let value = number.filter(|value| value.is_finite()).ok_or_else(wrong)?;
         Ok(Bound { operator, value, text: trimmed.to_owned() })
     }
