@@ -21,7 +21,7 @@ async fn its_definitions_load() {
         blocks("toml").into_iter().zip(1..).map(|(text, n)| Source::new(&format!("README-{n}.toml"), text));
     let (checks, alerts) = sources.partition(|source| source.text.starts_with("[[check]]"));
     let files = Files { checks, alerts, ..Files::default() };
-    assert_eq!((files.checks.len(), files.alerts.len()), (2, 2));
+    assert_eq!((files.checks.len(), files.alerts.len()), (2, 3));
     let pairs = [
         ("ALERT_EMAIL_FROM", "Atalaya <alerts@shop.example>"),
         ("ALERT_EMAIL_TO", "on-call@shop.example"),

@@ -49,18 +49,32 @@ pub fn raw(mut stream: impl Read + Write, request: &[u8]) -> std::io::Result<Ans
 
 fn read(mut stream: impl Read) -> std::io::Result<Answer> {
     let mut answer = Vec::new();
-    // Whoever refuses before all was read ends with a reset, and what it said is there all the same.
-    match stream.read_to_end(&mut answer) {
-        Err(error) if answer.is_empty() => return Err(error),
-        _ => {}
+    let mut piece = [0; 16 * 1024];
+    let mut end = None;
+    // A stream of events has no end to be waited for.
+    while !end.is_some_and(|end| says(&answer[..end], "content-type: text/event-stream")) {
+        match stream.read(&mut piece) {
+            Ok(0) => break,
+            Ok(length) => answer.extend_from_slice(&piece[..length]),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) if answer.is_empty() => return Err(error),
+            // Whoever refuses before all was read ends with a reset, and what it said is there all the same.
+            Err(_) => break,
+        }
+        end = end.or_else(|| answer.windows(4).position(|four| four == b"\r\n\r\n"));
     }
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(answer.len());
-    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
-    let body = answer.get(end + 4..).unwrap_or_default();
-    let is_chunked = head.to_lowercase().contains("\r\ntransfer-encoding: chunked");
-    let body = if is_chunked { chunks(body)? } else { body.to_owned() };
+    let (head, body) = answer.split_at(end.unwrap_or(answer.len()));
+    let body = body.get(4..).unwrap_or_default();
+    let chunked = says(head, "transfer-encoding: chunked") && !says(head, "content-type: text/event-stream");
+    let body = if chunked { chunks(body)? } else { body.to_owned() };
+    let head = String::from_utf8_lossy(head).into_owned();
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
     Ok(Answer { status, head, body: String::from_utf8_lossy(&body).into_owned() })
+}
+
+/// Whether a head has a line that begins so.
+fn says(head: &[u8], line: &str) -> bool {
+    String::from_utf8_lossy(head).to_lowercase().contains(&format!("\r\n{line}"))
 }
 
 /// The parts of a body, put together; an error where the last one is missing.
