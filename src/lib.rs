@@ -14,7 +14,7 @@
 //! | [`store`] | what outlives the process: one embedded SQLite file |
 //! | [`record`] | what the runs add up to: counts, HDR windows |
 //! | [`view`] | everything at one moment, for whoever reads |
-//! | [`export`] | Prometheus' two text formats |
+//! | [`export`] | Prometheus' two text formats; rule files and boards, made from the definitions |
 //! | [`app`] | one running agent: the loop, the runner, reload |
 //! | [`web`] | what is served over HTTP: the status page, operators' pages, the API, and the gate before them |
 //! | [`once`] | one look at everything: the report and its formats |

@@ -3,6 +3,7 @@
 mod alerts;
 mod check;
 mod demo;
+mod export;
 mod log;
 mod notify;
 mod remote;
@@ -67,6 +68,8 @@ enum Command {
     Store(store::Options),
     /// Make a token for operators, and the hash of it that the agent's file may hold in its place
     Token,
+    /// Write what Prometheus and Grafana read, made from the definitions
+    Export(export::Options),
     /// Print the JSON Schema of the definitions, for editors
     Schema,
 }
@@ -189,6 +192,7 @@ fn act(cli: Cli) -> u8 {
     match cli.command {
         Command::Schema => schema::main(),
         Command::Token => token::main(),
+        Command::Export(options) => export::main(&options),
         Command::Validate(options) => validate::main(&options),
         Command::Slo(options) => with_runtime(slo::main(options)),
         Command::Alerts(options) => with_runtime(alerts::main(options)),

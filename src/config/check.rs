@@ -8,9 +8,9 @@ use super::read;
 use super::text::Variables;
 use super::value::Period;
 use crate::judge::limits::DURATION;
-use crate::outcome::Status;
+use crate::outcome::{Fault as OutcomeFault, Status};
 use crate::probe::net::Net;
-use crate::probe::{Build, Found, MeasureInfo, Probe, Run};
+use crate::probe::{Build, Context, Found, MeasureInfo, Probe, Run, Running};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroU8;
@@ -96,6 +96,8 @@ pub struct Reader<'a> {
     pub net: &'a Arc<Net>,
     pub source: &'a Source,
     pub table: &'a Spanned<DeValue<'a>>,
+    /// It is only read, so what its variables hold does not matter.
+    pub as_written: bool,
     pub faults: &'a mut Vec<Fault>,
 }
 
@@ -113,8 +115,13 @@ impl Reader<'_> {
         self.metric_prefix(raw.metric_prefix.as_deref(), raw.metrics);
         let mut build =
             Build { variables: self.variables, every, timeout, net: self.net, found: Found::default() };
-        let probe = kind.build(&mut build);
-        let found = build.found;
+        let (probe, found) = if self.as_written {
+            let probe: Box<dyn Run> = Box::new(AsWritten);
+            (Some(probe), Found::default())
+        } else {
+            let probe = kind.build(&mut build);
+            (probe, build.found)
+        };
         self.take_build_faults(kind.name(), &found);
         if self.faults.len() > faults_before {
             return None;
@@ -232,6 +239,17 @@ impl Reader<'_> {
             };
             self.fault(&key, text, fault.hint.clone());
         }
+    }
+}
+
+/// Stands for the probe of a check that is only read.
+struct AsWritten;
+
+impl Run for AsWritten {
+    fn run<'a>(&'a self, _: &'a Context) -> Running<'a> {
+        Box::pin(async {
+            OutcomeFault::internal("its definition was read as it is written, not to be run").into()
+        })
     }
 }
 

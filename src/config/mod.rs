@@ -20,4 +20,4 @@ pub use alerting::Alerting;
 pub use check::{Check, Limit, Skipped};
 pub use fault::{Fault, Place, Source};
 pub use http::Http;
-pub use plan::{Agent, Files, Plan, load};
+pub use plan::{Agent, Files, Plan, load, load_as_written};

@@ -56,6 +56,22 @@ pub struct Agent {
 
 /// Reads everything. Faults come in the order of the files.
 pub fn load(files: &Files, variables: &Variables, net: &Arc<Net>) -> Result<Plan, Vec<Fault>> {
+    load_with(files, variables, net, false)
+}
+
+/// Reads everything as it is written, whatever variables are set: every check is there, and none can be run. For what is
+/// made from definitions and must be the same on every machine: rule files and boards.
+pub fn load_as_written(files: &Files, net: &Arc<Net>) -> Result<Plan, Vec<Fault>> {
+    let none: [(String, String); 0] = [];
+    load_with(files, &Variables::new(none, |_| Ok("as written".to_owned())), net, true)
+}
+
+fn load_with(
+    files: &Files,
+    variables: &Variables,
+    net: &Arc<Net>,
+    as_written: bool,
+) -> Result<Plan, Vec<Fault>> {
     let mut faults = Vec::new();
     let (agent, mut http) = agent(files.agent.as_ref(), variables, &mut faults);
     let mut plan = Plan {
@@ -76,7 +92,8 @@ pub fn load(files: &Files, variables: &Variables, net: &Arc<Net>) -> Result<Plan
             if let Some(raw) = read::read::<CheckTable>(source, &table, &mut faults) {
                 let at = |key: &str| source.place(read::offset_of(&table, key));
                 needs.push(graph::Node { name, needs: raw.needs.clone(), place: at("needs") });
-                let mut reader = Reader { variables, net, source, table: &table, faults: &mut faults };
+                let mut reader =
+                    Reader { variables, net, source, table: &table, as_written, faults: &mut faults };
                 match reader.check(raw) {
                     Some(Ok(check)) => plan.checks.push(Arc::new(check)),
                     Some(Err(skipped)) => plan.skipped.push(skipped),

@@ -1,20 +1,32 @@
-//! What Prometheus scrapes. Pure: a view of the agent in, text out, in pieces.
+//! What leaves the house for Prometheus and Grafana. Pure: a view of the agent in, text out, in pieces; definitions in,
+//! rule files and boards out.
 //!
-//! The text comes in pieces of some 64 kB so that ten thousand checks need neither a buffer of sixty
+//! The text of a scrape comes in pieces of some 64 kB so that ten thousand checks need neither a buffer of sixty
 //! megabytes nor a worker thread for a tenth of a second.
 
+pub mod boards;
 pub mod exposition;
 mod families;
 mod promises;
 pub use families::check_labels;
 pub use promises::window_word;
 pub mod own;
+pub mod rules;
 
 use crate::view::View;
 use exposition::{Format, Type, Value, Writer, label, label_name, metric_name};
 use families::{FAMILIES, OF_EVERY_CHECK};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
+
+/// A file that is made from the definitions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Below the folder for files of its kind.
+    pub path: PathBuf,
+    pub text: String,
+}
 
 /// Where a piece ends: after the line that passes it.
 const PIECE: usize = 64 * 1024;

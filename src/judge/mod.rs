@@ -17,7 +17,7 @@ mod tracker;
 pub mod words;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use standing::{Baseline, Burn, Condition, Standing, State};
 pub use tracker::Tracker;

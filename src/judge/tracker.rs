@@ -168,8 +168,13 @@ fn standing(at: Timestamp, scene: &Scene<'_>, conditions: Vec<Condition>, notes:
     let budgeted = scene.objective.rule == Rule::BurnRate;
     let consumed = budget::consumed(scene).filter(|_| budgeted);
     let window = whole.length;
-    let lengths = tier::MEASURED.into_iter().filter(|length| *length != window).chain([window]);
-    let burns = lengths.map(|length| {
+    let judged = if budgeted { Vec::new() } else { share::windows(scene.objective) };
+    let mut lengths: Vec<u32> =
+        tier::MEASURED.into_iter().chain(judged).filter(|length| *length != window).collect();
+    lengths.sort_unstable();
+    lengths.dedup();
+    lengths.push(window);
+    let burns = lengths.into_iter().map(|length| {
         let view = scene.window(length);
         Burn {
             window: Duration::from_secs(u64::from(length) * 60),

@@ -90,6 +90,16 @@ pub trait Kind: Send + Sync {
         self.measures().iter().any(|info| info.name == measure)
     }
 
+    /// The measures that it will yield as far as its definition tells, for boards.
+    fn yields(&self) -> Vec<String> {
+        self.measures().iter().map(|info| info.name.to_owned()).collect()
+    }
+
+    /// Labels that its definition gives to its measures.
+    fn labels(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Whether its runs count what happened since the last one, part by part.
     fn counts(&self) -> bool {
         false

@@ -4,6 +4,7 @@
 
 mod alerts;
 mod api;
+mod boards;
 mod channels;
 mod check;
 mod command;
@@ -22,6 +23,7 @@ mod pages;
 mod readme;
 mod redis;
 mod resend;
+mod rules;
 mod run;
 mod self_watch;
 mod shipped;

@@ -5,9 +5,10 @@
 //! end, so that a range of `w` minutes holds exactly the last `w` minutes.
 
 use super::support::prometheus::Prometheus;
-use atalaya::alert::Verdict;
+use atalaya::alert::{Severity, Verdict};
 use atalaya::config::Place;
-use atalaya::config::alerting::{Indicator, Objective, Rule};
+use atalaya::config::alerting::{Alerting, Indicator, Objective, Rule};
+use atalaya::export::rules;
 use atalaya::fact::Ran;
 use atalaya::judge::{Standing, Tracker};
 use atalaya::outcome::Status;
@@ -103,7 +104,11 @@ fn objective(ppm: u32) -> Objective {
 
 /// Our own judgement at the end of each minute: by the second at which Prometheus is asked for the same.
 fn judged(ppm: u32, history: &[Seen]) -> BTreeMap<i64, Standing> {
-    let mut tracker = Tracker::new(Arc::new(objective(ppm)), [], []);
+    judged_by(objective(ppm), history)
+}
+
+fn judged_by(objective: Objective, history: &[Seen]) -> BTreeMap<i64, Standing> {
+    let mut tracker = Tracker::new(Arc::new(objective), [], []);
     let run = |status| Ran {
         check: "requests".into(),
         status,
@@ -211,4 +216,102 @@ fn a_real_prometheus_judges_the_same() {
     check_verdicts(&prometheus, &tight, 0, &rule(0.001, pages));
     check_verdicts(&prometheus, &tight, 1, &rule(0.001, tickets));
     check_verdicts(&prometheus, &loose, 0, &rule(0.02, pages));
+}
+
+/// The alert of a severity out of the rule files, asked of the raw counts: what it takes from recorded series is put in
+/// its place, and what the agent exports of a window is summed by Prometheus itself.
+fn exported(objective: &Objective, severity: Severity) -> String {
+    let alerting = Alerting { objectives: vec![Arc::new(objective.clone())], ..Alerting::default() };
+    let groups = rules::of_objectives(&alerting);
+    let alerts = groups.iter().flat_map(|group| &group.alerts);
+    let burns = |alert: &&rules::Alert| alert.name == "ErrorBudgetBurn" && alert.severity == severity;
+    let mut expr = alerts.clone().find(burns).expect("an alert").expr.clone();
+    for record in groups.iter().flat_map(|group| &group.records) {
+        expr = expr
+            .replace(&format!("{}{{sloth_id=\"site-promise\"}}", record.name), &format!("({})", record.expr));
+    }
+    let windows = [
+        ("5m", 5),
+        ("30m", 30),
+        ("1h", 60),
+        ("2h", 120),
+        ("6h", 360),
+        ("1d", 1440),
+        ("3d", 4320),
+        ("28d", 40_320),
+    ];
+    for (window, minutes) in windows {
+        let of = |family: &str, more: &str| {
+            format!("atalaya_slo_{family}{{slo=\"promise\", window=\"{window}\"{more}}}")
+        };
+        let sums = [
+            (
+                format!("sum({})", of("window_events", ", result=\"bad\"")),
+                format!("sum_over_time(bad[{window}])"),
+            ),
+            (format!("sum({})", of("window_events", "")), format!("sum_over_time(total[{window}])")),
+            (
+                format!("max({})", of("coverage_ratio", "")),
+                format!("(count_over_time(total[{window}]) / {minutes})"),
+            ),
+        ];
+        for (ours, raw) in sums {
+            expr = expr.replace(&ours, &raw);
+        }
+    }
+    assert!(!expr.contains("slo_") && !expr.contains("slo:"), "all of it is raw: {expr}");
+    expr
+}
+
+/// For the same month the rule files and the judge say the same at every minute.
+#[test]
+fn the_exported_rules_judge_the_same() {
+    let history = history();
+    let prometheus = Prometheus::remembering("slo-exported", &openmetrics(&history));
+    for ppm in [999_000, 980_000] {
+        let standings = judged(ppm, &history);
+        check_verdicts(&prometheus, &standings, 0, &exported(&objective(ppm), Severity::Page));
+        if ppm == 999_000 {
+            check_verdicts(&prometheus, &standings, 1, &exported(&objective(ppm), Severity::Ticket));
+        }
+    }
+}
+
+/// Minutes, with the rules for few events: three bad ones at least, and what was not measured is taken for good.
+#[test]
+fn the_exported_rules_judge_availability_the_same() {
+    let history: Vec<Seen> = history()
+        .into_iter()
+        .map(|seen| {
+            seen.map(|(good, bad)| (u32::from(bad == 0 || good > 0), u32::from(bad > 0 && good == 0)))
+        })
+        .collect();
+    let checks = vec!["requests".into()];
+    let uptime = Objective {
+        indicator: Indicator::Availability { checks },
+        low_traffic: true,
+        every: BTreeMap::from([("requests".into(), Duration::from_mins(1))]),
+        ..objective(999_000)
+    };
+    let standings = judged_by(uptime.clone(), &history);
+    let prometheus = Prometheus::remembering("slo-exported-availability", &openmetrics(&history));
+    let fires = |severity| {
+        prometheus.range(
+            &exported(&uptime, severity),
+            i64::from(START) * 60 + 60,
+            i64::from(START + MINUTES) * 60,
+            60,
+        )
+    };
+    for (at, severity) in [(0, Severity::Page), (1, Severity::Ticket)] {
+        let (fires, mut changes, mut before) = (fires(severity), 0, false);
+        for (second, standing) in &standings {
+            let (ours, theirs) =
+                (standing.conditions[at].verdict == Verdict::Firing, fires.contains_key(second));
+            assert_eq!(ours, theirs, "{severity} at {second}: {standing:?}");
+            changes += u32::from(theirs != before);
+            before = theirs;
+        }
+        assert!(changes >= 4, "only {changes} changes of {severity}");
+    }
 }

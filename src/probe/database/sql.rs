@@ -6,7 +6,7 @@ use super::cell::Table;
 use super::counting::Counting;
 use super::session::Session;
 use super::template::{self, Moment, Template};
-use super::token::Dialect;
+use super::token::{self, Dialect};
 use super::{fault, sqlite};
 use crate::config::text::Text;
 use crate::config::value::Period;
@@ -101,6 +101,16 @@ impl Kind for Sql {
 
     fn may_yield(&self, measure: &str) -> bool {
         template::names(self.query.raw(), measure) && !self.labels.iter().any(|label| label.is(measure))
+    }
+
+    fn yields(&self) -> Vec<String> {
+        let mut columns = token::columns(self.query.raw());
+        columns.retain(|column| !self.labels.iter().any(|label| label.is(column)));
+        columns
+    }
+
+    fn labels(&self) -> Vec<String> {
+        self.labels.iter().map(|label| label.name().to_owned()).collect()
     }
 
     fn counts(&self) -> bool {

@@ -49,6 +49,48 @@ pub fn tokens(sql: &str, dialect: Dialect) -> Result<Vec<Token<'_>>, &'static st
     Ok(tokens)
 }
 
+/// The columns of the outermost `select`, by the names that they have in the answer. What is not known without asking
+/// the database (`*`, an expression without an alias) is left out.
+pub fn columns(sql: &str) -> Vec<String> {
+    let tokens = tokens(sql, Dialect::Postgres).or_else(|_| tokens(sql, Dialect::Sqlite)).unwrap_or_default();
+    let mut depth = 0_usize;
+    let mut list: Option<Vec<Vec<Token<'_>>>> = None;
+    for token in tokens.into_iter().filter(|token| token.kind != Kind::Blank) {
+        match (token.text, &mut list) {
+            ("(", _) => depth += 1,
+            (")", _) => depth = depth.saturating_sub(1),
+            (word, None) if depth == 0 && word.eq_ignore_ascii_case("select") => {
+                list = Some(vec![Vec::new()]);
+                continue;
+            }
+            (word, Some(_)) if depth == 0 && word.eq_ignore_ascii_case("from") => break,
+            (",", Some(list)) if depth == 0 => {
+                list.push(Vec::new());
+                continue;
+            }
+            _ => {}
+        }
+        if let Some(column) = list.as_mut().and_then(|list| list.last_mut()) {
+            column.push(token);
+        }
+    }
+    list.unwrap_or_default().iter().filter_map(|column| name_of(column)).collect()
+}
+
+/// The name of a column of the answer: its alias, or the column that it is.
+fn name_of(column: &[Token<'_>]) -> Option<String> {
+    let (last, before) = column.split_last()?;
+    let named = match before.last().map(|token| token.text) {
+        None | Some("." | ")") => true,
+        Some(word) => word.eq_ignore_ascii_case("as") || word.eq_ignore_ascii_case("end"),
+    };
+    match last.kind {
+        Kind::Word if named && !last.text.eq_ignore_ascii_case("end") => Some(last.text.to_ascii_lowercase()),
+        Kind::Quoted if named => Some(last.text[1..last.text.len() - 1].to_owned()),
+        _ => None,
+    }
+}
+
 /// The kind and the length of the piece that `rest` begins with.
 fn next(rest: &str, first: char, dialect: Dialect) -> Result<(Kind, usize), &'static str> {
     let sqlite = dialect == Dialect::Sqlite;
@@ -204,6 +246,25 @@ mod tests {
         use Dialect::{Postgres, Sqlite};
         check("-- a\r$now", Postgres, "Placeholder:$now");
         check("-- a\r$now", Sqlite, "");
+    }
+
+    #[test]
+    fn columns_have_the_names_of_the_answer() {
+        let check = |sql: &str, expected: &[&str]| assert_eq!(columns(sql), expected, "{sql}");
+        check(
+            "select count(*) as orders, min(a) oldest_seconds, o.total, \"Sum\" from orders o",
+            &["orders", "oldest_seconds", "total", "Sum"],
+        );
+        check(
+            "with a as (select 1 as b) SELECT case when c > 1 then d end as share_ratio, count(*) from a",
+            &["share_ratio"],
+        );
+        check(
+            "select extract(epoch from max(x)) as age_seconds, case when a then 1 end from y",
+            &["age_seconds"],
+        );
+        check("select (select count(*) as inner from a) as outer_ones, * from b", &["outer_ones"]);
+        check("delete from a", &[]);
     }
 
     #[test]

@@ -17,6 +17,7 @@ const PYTHON: &[&str] = &[
     "junitparser==4.0.2",
     "prometheus_client==0.26.0",
     "schemathesis==4.32.5",
+    "pyyaml==6.0.2",
 ];
 
 /// Runs a Python program with `input` on its stdin. What it printed; what it complained of otherwise.

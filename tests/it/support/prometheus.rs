@@ -22,6 +22,40 @@ impl Prometheus {
         Prometheus::started(&directory(name), &config)
     }
 
+    /// Scrapes these ports every second, and evaluates all rules of a folder as often.
+    pub fn with_rules(name: &str, targets: &[u16], rules: &Path) -> Prometheus {
+        let targets: Vec<String> = targets.iter().map(|port| format!("'127.0.0.1:{port}'")).collect();
+        let config = format!(
+            "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\n  evaluation_interval: 1s\nrule_files: ['{}/*.rules.yml']\n\
+             scrape_configs:\n  - job_name: atalaya\n    static_configs:\n      - targets: [{}]\n",
+            rules.display(),
+            targets.join(", ")
+        );
+        Prometheus::started(&directory(name), &config)
+    }
+
+    /// Whether an expression had an answer at any of these times; it must be one that Prometheus understands.
+    pub fn has_data(&self, expression: &str, from: i64, to: i64, step: i64) -> bool {
+        let encoded: String = url::form_urlencoded::byte_serialize(expression.as_bytes()).collect();
+        let answer =
+            self.api(&format!("/api/v1/query_range?query={encoded}&start={from}&end={to}&step={step}"));
+        assert_eq!(answer["status"], "success", "{expression}: {answer}");
+        let series = answer["data"]["result"].as_array().expect("a result");
+        let numbers = |series: &Value| {
+            series["values"].as_array().is_some_and(|all| all.iter().any(|one| one[1] != "NaN"))
+        };
+        series.iter().any(numbers)
+    }
+
+    /// Every rule that it evaluates: its question, and what went wrong with it, if anything.
+    pub fn rules(&self) -> Vec<(String, String)> {
+        let groups = self.api("/api/v1/rules");
+        let groups = groups["data"]["groups"].as_array().expect("groups").iter();
+        let rules = groups.flat_map(|group| group["rules"].as_array().expect("rules"));
+        let text = |rule: &Value, key: &str| rule[key].as_str().unwrap_or_default().to_owned();
+        rules.map(|rule| (text(rule, "query"), text(rule, "lastError"))).collect()
+    }
+
     /// Knows what a text in the OpenMetrics format says, with its timestamps, and scrapes nothing.
     pub fn remembering(name: &str, history: &str) -> Prometheus {
         let directory = directory(name);
@@ -51,7 +85,9 @@ impl Prometheus {
             directory,
             environment: Vec::new(),
         });
-        wait_until("Prometheus to listen", Some(&directory.join("prometheus.log")), || listens(port));
+        // It listens before it has read what it remembers, and refuses until then.
+        let ready = || listens(port) && http::get(port, "/-/ready").status == 200;
+        wait_until("Prometheus to be ready", Some(&directory.join("prometheus.log")), ready);
         Prometheus { child, port }
     }
 
@@ -89,7 +125,8 @@ impl Prometheus {
     }
 
     fn api(&self, path: &str) -> Value {
-        serde_json::from_str(&http::get(self.port, path).body).unwrap_or(Value::Null)
+        let answer = http::get(self.port, path);
+        serde_json::from_str(&answer.body).unwrap_or_else(|error| panic!("{error}: {answer:?}"))
     }
 }
 

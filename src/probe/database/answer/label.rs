@@ -21,6 +21,10 @@ const CHARACTERS_MAX: usize = 100;
 pub(super) const NAME: &str = "lowercase letters, digits and `_`, beginning with a letter";
 
 impl Label {
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+
     pub fn is(&self, column: &str) -> bool {
         self.0 == column
     }
