@@ -266,6 +266,8 @@ impl App {
             orders: orders.clone(),
             now,
         };
+        let (prepared, parts) = (almanac.clone(), definitions.alerting.clone());
+        tokio::spawn(async move { prepared.prepare(&parts).await });
         let eyes = Eyes {
             events: events.clone(),
             courier: office.courier.clone(),

@@ -48,6 +48,13 @@ impl Alerting {
             .values()
             .filter(move |contact| contact.channels.is_empty() && !is_channel(&contact.name))
     }
+
+    /// The objectives whose minutes make the days of parts: name and generation.
+    pub fn promised_by_parts(&self) -> Vec<(Arc<str>, u64)> {
+        let names = self.parts.iter().filter_map(|part| part.objective.as_ref());
+        let found = names.filter_map(|name| self.objectives.iter().find(|one| one.name == *name));
+        found.map(|one| (one.name.clone(), one.generation)).collect()
+    }
 }
 
 /// A promise.

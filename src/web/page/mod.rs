@@ -75,12 +75,9 @@ async fn status_page(shared: &Shared) -> Option<Arc<cached::Page>> {
 /// How the shop is, with what is known of the past.
 pub async fn see(eyes: &Eyes, view: &View) -> Status {
     let almanac = &eyes.almanac;
-    let promised = view.left_out.parts.iter().filter_map(|part| part.objective.as_ref());
-    let promised = promised.filter_map(|name| view.left_out.objectives.iter().find(|one| one.name == *name));
-    let promised: Vec<(Arc<str>, u64)> = promised.map(|one| (one.name.clone(), one.generation)).collect();
     // What can't be read now is not shown; that the store is ill is an alert of its own.
     let days = almanac.days().await.ok();
-    let objectives = almanac.objective_days(&promised).await.ok();
+    let objectives = almanac.objective_days(view.left_out.promised_by_parts()).await.ok();
     let episodes = almanac.episodes().await.ok();
     let past = Past {
         days: days.as_deref(),

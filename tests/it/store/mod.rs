@@ -4,6 +4,7 @@
 mod child;
 mod command;
 mod faults;
+mod history;
 mod keeper;
 mod kill;
 mod rolling;

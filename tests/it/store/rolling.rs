@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-const DAY: i64 = 1440;
-const HOUR: i64 = 60;
+pub(super) const DAY: i64 = 1440;
+pub(super) const HOUR: i64 = 60;
 
 async fn rows_of(path: &Path, table: &str) -> u64 {
     let look = Reader::open(path).await.expect("a reader").look().await.expect("a look");
@@ -27,7 +27,7 @@ fn runs(check: i64, minute: i64) -> Cells {
 }
 
 /// Runs of checks in the minutes before now, from the one to the other.
-async fn write_runs(store: &Store, checks: i64, minutes: std::ops::Range<i64>) {
+pub(super) async fn write_runs(store: &Store, checks: i64, minutes: std::ops::Range<i64>) {
     let row = |check, after| histogram(&format!("check-{check}"), minute(after), &runs(check, after));
     let minutes: Vec<i64> = minutes.collect();
     for some in minutes.chunks(120) {
@@ -38,7 +38,7 @@ async fn write_runs(store: &Store, checks: i64, minutes: std::ops::Range<i64>) {
 }
 
 /// What the minutes in a window add up to, counted by hand.
-fn expected(check: i64, minutes: std::ops::Range<i64>) -> ([u64; 5], Cells) {
+pub(super) fn expected(check: i64, minutes: std::ops::Range<i64>) -> ([u64; 5], Cells) {
     let (mut counts, mut merged) = ([0; 5], Cells::default());
     for minute in minutes {
         let runs = runs(check, minute);
@@ -64,12 +64,12 @@ async fn check(path: &Path, minutes: std::ops::Range<i64>, told: std::ops::Range
     assert_eq!(past.cells, cells, "{minutes:?}");
 }
 
-fn minute_at(after: i64) -> Timestamp {
+pub(super) fn minute_at(after: i64) -> Timestamp {
     Timestamp::from_second(i64::from(minute(after)) * 60).expect("a moment")
 }
 
 /// Minutes from now back to where an hour or a day began.
-fn floor(after: i64, span: i64) -> i64 {
+pub(super) fn floor(after: i64, span: i64) -> i64 {
     (i64::from(minute(after)) / span * span) - i64::from(minute(0))
 }
 
