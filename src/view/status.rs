@@ -380,3 +380,6 @@ fn is_about(view: &View, part: &Part, alert: &str) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;
