@@ -5,6 +5,7 @@
 //! | [`config`] | text in, checked values out; all faults at once |
 //! | [`schedule`] | when each check is due; late and missed are facts |
 //! | [`probe`] | what can be looked at, one file or folder a kind |
+//! | [`ingest`] | what the shop and its vendors say by themselves, read |
 //! | [`outcome`] | what one run found |
 //! | [`judge`] | what the numbers mean: limits, objectives, budgets, burn rates |
 //! | [`fact`] | everything that alerts are concluded from, as it happened |
@@ -24,7 +25,7 @@
 //!
 //! What holds everywhere (`tests/it/tidy.rs` reads the sources and holds it):
 //!
-//! - `config`, `outcome`, `fact`, `record`, `judge`, `alert`, `mind`, `export`, `schedule`, `view` and
+//! - `config`, `outcome`, `fact`, `record`, `judge`, `alert`, `mind`, `export`, `ingest`, `schedule`, `view` and
 //!   `notify::outbox` do no I/O and read no clock: `now` is an argument. Doing is at the rim.
 //! - One loop (`app::pipeline`) owns the state; whoever reads gets a [`view::View`]. So nothing needs a lock,
 //!   and nothing in the way of checking waits for a disk, a scrape or a browser.
@@ -40,6 +41,7 @@ pub mod config;
 pub mod demo;
 pub mod export;
 pub mod fact;
+pub mod ingest;
 pub mod judge;
 pub mod mind;
 pub mod notify;

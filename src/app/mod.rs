@@ -276,7 +276,7 @@ impl App {
             almanac,
         };
         let pipeline = tokio::spawn(pipeline::run(definitions.clone(), made, beacon, inbox));
-        let runner = runner::Runner::new(runs_max, agent.grace, events.clone(), cursors, vitals);
+        let runner = runner::Runner::new(runs_max, agent.grace, events.clone(), (cursors, None), vitals);
         let runner = tokio::spawn(runner.run(definitions.clone(), told, stopped.clone()));
         let reload = Reload::new(
             sources,

@@ -6,8 +6,9 @@ use super::self_watch::Vitals;
 use super::{Definitions, Event, own, told_to_stop};
 use crate::clock;
 use crate::config::Check;
+use crate::ingest::Received;
 use crate::judge::limits;
-use crate::probe::{self, Counted};
+use crate::probe::{self, Context, Counted};
 use crate::record::Run;
 use crate::schedule::{self, Due, Id, Schedule};
 use std::collections::{HashMap, HashSet};
@@ -46,6 +47,8 @@ pub struct Runner {
     grace: Duration,
     events: mpsc::Sender<Event>,
     cursors: Cursors,
+    /// What the shop says by itself, for checks of it.
+    received: Option<Arc<dyn Received>>,
     /// Where this loop says that it turns.
     vitals: Arc<Vitals>,
 }
@@ -63,7 +66,7 @@ impl Runner {
         runs_max: usize,
         grace: Duration,
         events: mpsc::Sender<Event>,
-        cursors: Cursors,
+        (cursors, received): (Cursors, Option<Arc<dyn Received>>),
         vitals: Arc<Vitals>,
     ) -> Runner {
         Runner {
@@ -75,6 +78,7 @@ impl Runner {
             grace,
             events,
             cursors,
+            received,
             vitals,
         }
     }
@@ -180,7 +184,8 @@ impl Runner {
 
     fn start(&mut self, due: Due, check: Arc<Check>, leave: Leave) {
         let counted = if check.counts { self.cursors.of(&check.name) } else { Counted::Never };
-        self.runs.spawn(one_run(due, check, counted, leave, self.events.clone()));
+        let known = (counted, self.received.clone());
+        self.runs.spawn(one_run(due, check, known, leave, self.events.clone()));
     }
 
     async fn dropped(&self, id: Id, times: u64, why: own::Dropped) {
@@ -209,10 +214,18 @@ fn tell_panic(ended: &Result<(), JoinError>) {
     }
 }
 
-async fn one_run(due: Due, check: Arc<Check>, counted: Counted, leave: Leave, events: mpsc::Sender<Event>) {
+async fn one_run(
+    due: Due,
+    check: Arc<Check>,
+    (counted, received): (Counted, Option<Arc<dyn Received>>),
+    leave: Leave,
+    events: mpsc::Sender<Event>,
+) {
     let lag = clock::steady().saturating_sub(due.at);
     own::lag(lag);
-    let look = probe::look_on(&*check.probe, clock::wall(), check.timeout, counted).await;
+    let mut cx = Context::new(clock::wall(), check.timeout);
+    (cx.counted, cx.received) = (counted, received);
+    let look = probe::look_on(&*check.probe, cx).await;
     drop((leave.place, leave.hurried));
     let mut outcome = look.outcome;
     limits::apply(&check.limits, look.took, &mut outcome);
@@ -275,7 +288,7 @@ mod tests {
         let ids: Vec<Id> = checks.iter().map(|(id, _)| *id).collect();
         let (events, mut told) = mpsc::channel(1000);
         let vitals = Arc::new(Vitals::new(clock::steady()));
-        let mut runner = Runner::new(places, Duration::ZERO, events, Cursors::default(), vitals);
+        let mut runner = Runner::new(places, Duration::ZERO, events, (Cursors::default(), None), vitals);
         let alerting = Arc::new(Alerting::default());
         runner.replan(&Definitions { checks: checks.into(), skipped: Arc::new([]), alerting });
         runner.hurry(&ids);

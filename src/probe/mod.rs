@@ -19,6 +19,7 @@ pub mod upstash;
 
 use crate::clock;
 use crate::config::text::{Text, Unresolved, Variables};
+use crate::ingest::Received;
 use crate::outcome::{Class, Fault, Outcome, Phase};
 use futures_util::FutureExt;
 use jiff::Timestamp;
@@ -230,6 +231,8 @@ pub struct Context {
     pub timeout: Duration,
     /// For a check that counts from where it counted last.
     pub counted: Counted,
+    /// What the shop said by itself; `None` where nobody listens, as in a one-shot look.
+    pub received: Option<Arc<dyn Received>>,
     trace: Mutex<Trace>,
 }
 
@@ -255,6 +258,7 @@ impl Context {
             deadline: clock::instant() + timeout,
             timeout,
             counted: Counted::Never,
+            received: None,
             trace: Mutex::new(Trace::default()),
         }
     }
@@ -308,13 +312,12 @@ pub struct Look {
 
 /// Runs a probe once, with `timeout` as its deadline.
 pub async fn look(probe: &dyn Run, now: Timestamp, timeout: Duration) -> Look {
-    look_on(probe, now, timeout, Counted::Never).await
+    look_on(probe, Context::new(now, timeout)).await
 }
 
-/// As [`look`], for a check whose counting goes on.
-pub async fn look_on(probe: &dyn Run, now: Timestamp, timeout: Duration, counted: Counted) -> Look {
-    let begun = clock::instant();
-    let cx = Context { counted, ..Context::new(now, timeout) };
+/// As [`look`], with what else a run may know.
+pub async fn look_on(probe: &dyn Run, cx: Context) -> Look {
+    let (begun, timeout) = (clock::instant(), cx.timeout);
     let running = AssertUnwindSafe(probe.run(&cx)).catch_unwind();
     let outcome = match tokio::time::timeout_at(cx.deadline, running).await {
         Ok(Ok(outcome)) => outcome,
