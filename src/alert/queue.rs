@@ -67,14 +67,14 @@ impl Queue {
         }
     }
 
-    /// The first group that has waited until `at`, with all in it.
-    pub(super) fn take(&mut self, at: Timestamp) -> Option<(Group, Vec<Key>)> {
+    /// The first group that has waited until `at`, with all in it and until when each would wait by itself.
+    pub(super) fn take(&mut self, at: Timestamp) -> Option<(Group, Vec<(Timestamp, Key)>)> {
         let (_, group) = self.due.first().filter(|(due, _)| *due <= at)?.clone();
-        let keys: Vec<Key> = self.groups.get(&group)?.iter().map(|(_, key)| key.clone()).collect();
-        for key in &keys {
+        let members: Vec<(Timestamp, Key)> = self.groups.get(&group)?.iter().cloned().collect();
+        for (_, key) in &members {
             self.leave(&group, key);
         }
-        Some((group, keys))
+        Some((group, members))
     }
 }
 

@@ -203,19 +203,25 @@ impl Engine {
     /// Everything that has waited long enough, as notices.
     pub(super) fn flush(&mut self) -> Vec<Notice> {
         let mut notices = Vec::new();
-        while let Some((group, keys)) = self.queue.take(self.at) {
+        while let Some((group, members)) = self.queue.take(self.at) {
             let in_storm = group.kind == Kind::Firing
                 && group.severity.is_some()
                 && self.storms.get(&group.contact).is_some_and(|storm| storm.rages(self.at));
-            let ready = |key: &Key| {
+            let ready = |(_, key): &(Timestamp, Key)| {
                 self.alerts.get(key).is_some_and(|alert| self.hold(key, alert).is_none()) && !in_storm
             };
-            let (ready, others): (Vec<Key>, Vec<Key>) = keys.into_iter().partition(ready);
-            for key in &others {
+            let (ready, others): (Vec<_>, Vec<_>) = members.into_iter().partition(ready);
+            for (_, key) in &others {
                 self.examine(key);
             }
-            if !ready.is_empty() {
-                notices.push(self.tell_group(&group, ready));
+            if ready.iter().any(|(due, _)| *due <= self.at) {
+                let keys = ready.into_iter().map(|(_, key)| key).collect();
+                notices.push(self.tell_group(&group, keys));
+            } else {
+                // Those that had waited long enough are held; the others would only have come along.
+                for (due, key) in ready {
+                    self.queue.join(&group, &key, due);
+                }
             }
         }
         notices
