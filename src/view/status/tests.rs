@@ -1,3 +1,5 @@
+//! What the status page says of a part of the shop, and of its past.
+
 use super::*;
 use crate::alert::{AlertView, Key, Snapshot};
 use crate::config::alerting::Begins;
