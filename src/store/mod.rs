@@ -28,7 +28,6 @@ mod error;
 mod facts;
 mod file;
 mod gathered;
-mod history;
 mod import;
 mod look;
 mod pack;
@@ -37,7 +36,6 @@ mod reader;
 mod remember;
 mod roll;
 mod tidy;
-mod told;
 mod write;
 
 pub use error::{StoreError, Trouble};

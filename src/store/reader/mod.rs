@@ -1,11 +1,14 @@
 //! Reading beside a running agent: a connection of its own that can't write, and no transaction that lasts, since one
 //! that does would keep the log from being merged.
 
-use super::error::{StoreError, Trouble};
-use super::file::recognise;
-use super::remember::loose_slice;
-use super::write::{moment, nanoseconds};
-use super::{Slice, facts, pack, quantiles};
+mod history;
+mod told;
+
+use crate::store::error::{StoreError, Trouble};
+use crate::store::file::recognise;
+use crate::store::remember::loose_slice;
+use crate::store::write::{moment, nanoseconds};
+use crate::store::{Slice, facts, pack, quantiles};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;

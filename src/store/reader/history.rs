@@ -3,12 +3,12 @@
 //! A day is in its own row once it is over and rolled up; until then it is in the rows of its hours, and the hour that is
 //! under way in those of its minutes. No run is in two of the rows that are added up here.
 
-use super::error::StoreError;
-use super::quantiles::LEVELS;
-use super::reader::Reader;
-use super::remember::minute_of;
-use super::roll::{COLUMNS, Sum};
+use super::Reader;
 use crate::record::windows::Counts;
+use crate::store::error::StoreError;
+use crate::store::quantiles::LEVELS;
+use crate::store::remember::minute_of;
+use crate::store::roll::{COLUMNS, Sum};
 use crate::view::WindowView;
 use crate::view::past::{Column, DAYS, Days, HeatMap, Windows};
 use jiff::{SignedDuration, Timestamp};
@@ -140,14 +140,14 @@ impl Reader {
         query.fetch_all(&mut self.connection).await.map_err(|error| StoreError::sql(&self.path, &error))
     }
 
-    pub(super) async fn names(&mut self) -> Result<HashMap<i64, Arc<str>>, StoreError> {
+    pub(in crate::store) async fn names(&mut self) -> Result<HashMap<i64, Arc<str>>, StoreError> {
         let rows = sqlx::query("SELECT id, name FROM name").fetch_all(&mut self.connection).await;
         let rows = rows.map_err(|error| StoreError::sql(&self.path, &error))?;
         let name = |row: &SqliteRow| Ok((row.try_get(0)?, Arc::from(row.try_get::<&str, _>(1)?)));
         self.decode(rows.iter().map(name).collect())
     }
 
-    pub(super) fn decode<T>(&self, decoded: Result<T, sqlx::Error>) -> Result<T, StoreError> {
+    pub(in crate::store) fn decode<T>(&self, decoded: Result<T, sqlx::Error>) -> Result<T, StoreError> {
         decoded.map_err(|error| StoreError::sql(&self.path, &error))
     }
 }

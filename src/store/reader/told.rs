@@ -1,12 +1,12 @@
 //! What was told and promised, for pages: episodes, messages, and the minutes of objectives.
 
-use super::error::StoreError;
-use super::pack;
-use super::reader::Reader;
-use super::remember::{loose_slice, minute_of};
-use super::write::{moment, nanoseconds};
+use super::Reader;
 use crate::alert::Notice;
 use crate::store::Slice;
+use crate::store::error::StoreError;
+use crate::store::pack;
+use crate::store::remember::{loose_slice, minute_of};
+use crate::store::write::{moment, nanoseconds};
 use crate::view::past::{DAYS, DayOfObjective, Episode, Message, ObjectiveDays};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
