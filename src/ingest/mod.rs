@@ -8,7 +8,10 @@
 //! Everything counts at the moment at which it was received. Clocks of serverless functions may be an hour off, and what is
 //! sent may be late or told twice; when it was received is the one time that a moment can be closed by.
 
+use crate::record::cells::Cells;
 use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
@@ -141,10 +144,11 @@ pub struct Arrival {
     pub requests: Vec<Request>,
     pub queries: Vec<Query>,
     pub happened: Vec<Happened>,
-    /// From which vendor, and what it told.
-    pub letters: Vec<(&'static str, Letter)>,
-    /// Names of heartbeats, and what they told.
+    pub letters: Vec<(Vendor, Letter)>,
+    /// Names of jobs, and what they told.
     pub pings: Vec<(Arc<str>, Ping)>,
+    /// The sender's word for this very batch: one that comes again brings nothing new.
+    pub key: Option<String>,
 }
 
 /// A body that can't be read, or that is more than anybody may send. The text names the place and never shows content.
@@ -157,27 +161,83 @@ impl fmt::Display for Malformed {
     }
 }
 
+/// Who sends webhooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Vendor {
+    Square,
+    Resend,
+}
+
+impl Vendor {
+    pub const ALL: [Vendor; 2] = [Vendor::Square, Vendor::Resend];
+
+    /// The word in addresses, in the store and in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Vendor::Square => "square",
+            Vendor::Resend => "resend",
+        }
+    }
+}
+
+/// What is received, by the kind of thing that it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Requests of customers: `requests`, `requests_failed`, `requests_5xx`, …
+    Requests,
+    /// Questions of the shop to its database: `queries`, `queries_slow`.
+    Queries,
+    /// What else the shop says happened, by the names that it gives.
+    Events,
+    /// What Square tells of payments, refunds, disputes and orders.
+    Square,
+    /// What Resend tells of emails.
+    Resend,
+}
+
+/// What was received in a part of time, added up.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Sum {
+    /// By the names of what is counted.
+    pub counts: BTreeMap<Arc<str>, u64>,
+    /// How long requests or queries took; failed requests apart.
+    pub took: Cells,
+}
+
+impl Sum {
+    pub fn count(&self, name: &str) -> u64 {
+        self.counts.get(name).copied().unwrap_or_default()
+    }
+}
+
+/// What a job told, and since when it could have been heard.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pings {
+    pub heard_since: Timestamp,
+    /// The oldest first.
+    pub pings: Vec<Ping>,
+}
+
 /// An answer from what was written down, or why there is none.
 pub type Told<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send + 'a>>;
 
 /// How checks ask for what was received.
 pub trait Received: Send + Sync {
-    /// The pings of a heartbeat since then, the oldest first; and since when there could have been any.
-    fn pings<'a>(&'a self, name: &'a str, since: Timestamp) -> Told<'a, (Timestamp, Vec<Ping>)>;
+    /// The pings of a job: the newest of each word, however old, and all since then, a bounded number of them.
+    fn pings<'a>(&'a self, job: &'a str, since: Timestamp) -> Told<'a, Pings>;
 
-    /// What was received from `from` (inclusive) to `to` (exclusive), both at whole minutes, by its words. What is received
-    /// after this was asked never counts in it.
-    fn counted<'a>(&'a self, what: &'a Wanted, from: Timestamp, to: Timestamp) -> Told<'a, Counts>;
-}
+    /// What was received from `from` (inclusive) to `to` (exclusive), by whole minutes; `to` is not yet to come. What is
+    /// received after this was asked never counts in it.
+    fn sum(&self, source: Source, from: Timestamp, to: Timestamp) -> Told<'_, Sum>;
 
-/// Counts by name of measure.
-pub type Counts = BTreeMap<String, f64>;
+    /// When something of that kind was received last, if ever.
+    fn newest(&self, source: Source) -> Told<'_, Option<Timestamp>>;
 
-/// Which part of what is received.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Wanted {
-    /// `requests`, `queries`, `events`, `square`, `resend`.
-    pub source: String,
-    /// Requests and queries that took at most this are counted as `fast`.
-    pub below: Option<Duration>,
+    /// The ids of a vendor's letters received from `from` (inclusive) to `to` (exclusive), each with when it came.
+    fn letters(&self, vendor: Vendor, from: Timestamp, to: Timestamp) -> Told<'_, Vec<(String, Timestamp)>>;
+
+    /// How many letters of a vendor could not be worked through and lie aside for a person to look at.
+    fn set_aside(&self, vendor: Vendor) -> Told<'_, u64>;
 }

@@ -56,6 +56,7 @@ fn what_thinks_does_no_input_and_reads_no_clock() {
         "alert/",
         "mind/",
         "export/",
+        "ingest/",
         "schedule.rs",
         "view.rs",
         "notify/outbox/",
