@@ -5,13 +5,13 @@
 //! over all locations. A declined card is no fault of Square's and never of this probe's: the counts are
 //! measures, and limits and objectives judge them.
 
-mod answer;
+pub mod answer;
 mod client;
 mod environment;
 mod judge;
 mod look;
 mod payments;
-mod reason;
+pub mod reason;
 mod time;
 mod wait;
 

@@ -18,21 +18,44 @@ pub enum Whose {
 pub const NONE: &str = "NONE";
 /// A code that this version does not know.
 pub const OTHER: &str = "OTHER";
+/// The category of declined cards.
+const PAYMENT_METHOD_ERROR: &str = "PAYMENT_METHOD_ERROR";
 
 /// Why one payment failed: the first of our reasons, else the first named. `code` is bounded.
 pub fn of<'a>(errors: impl Iterator<Item = &'a ApiError> + Clone) -> (Whose, &'static str) {
-    let ours = errors.clone().find(|error| whose(error) == Whose::Ours);
-    match ours.or_else(|| errors.clone().next()) {
+    match deciding(errors) {
         Some(error) => (whose(error), known(error.code.as_deref())),
         None => (Whose::Ours, NONE),
     }
+}
+
+/// The one word to keep of why a payment failed, from which [`whose_by`] tells again whose reason it was: the code, or
+/// what stands for the category of one that this version does not know.
+pub fn kept<'a>(errors: impl Iterator<Item = &'a ApiError> + Clone) -> Option<&'static str> {
+    let error = deciding(errors)?;
+    Some(match (known(error.code.as_deref()), whose(error)) {
+        (NONE | OTHER, Whose::Customer) => PAYMENT_METHOD_ERROR,
+        (NONE | OTHER, Whose::Ours) => OTHER,
+        (code, _) => code,
+    })
+}
+
+/// Whose reason a kept word is.
+pub fn whose_by(kept: Option<&str>) -> Whose {
+    let word = kept.map(str::to_owned);
+    whose(&ApiError { category: word.clone(), code: word })
+}
+
+fn deciding<'a>(errors: impl Iterator<Item = &'a ApiError> + Clone) -> Option<&'a ApiError> {
+    let ours = errors.clone().find(|error| whose(error) == Whose::Ours);
+    ours.or_else(|| errors.clone().next())
 }
 
 fn whose(error: &ApiError) -> Whose {
     let code = error.code.as_deref().unwrap_or_default();
     if OURS.contains(&code) {
         Whose::Ours
-    } else if CUSTOMERS.contains(&code) || error.category.as_deref() == Some("PAYMENT_METHOD_ERROR") {
+    } else if CUSTOMERS.contains(&code) || error.category.as_deref() == Some(PAYMENT_METHOD_ERROR) {
         Whose::Customer
     } else {
         Whose::Ours
@@ -142,6 +165,7 @@ mod tests {
             .map(|(category, code)| ApiError { category: some(category), code: some(code) })
             .collect();
         assert_eq!(of(errors.iter()), expected, "{errors:?}");
+        assert_eq!(whose_by(kept(errors.iter())), expected.0, "{errors:?}");
     }
 
     #[test]
