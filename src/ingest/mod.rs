@@ -9,6 +9,7 @@
 //! sent may be late or told twice; when it was received is the one time that a moment can be closed by.
 
 pub mod ledger;
+pub mod ping;
 pub mod resend;
 pub mod square;
 pub mod standard_webhooks;
