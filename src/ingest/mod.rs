@@ -13,6 +13,8 @@ pub mod ping;
 pub mod resend;
 pub mod square;
 pub mod standard_webhooks;
+pub mod tally;
+pub mod traffic;
 pub mod webhook;
 
 use crate::record::cells::Cells;
@@ -49,6 +51,15 @@ impl StatusClass {
             _ => StatusClass::Unknown,
         }
     }
+
+    pub const ALL: [StatusClass; 6] = [
+        StatusClass::Unknown,
+        StatusClass::Informational,
+        StatusClass::Successful,
+        StatusClass::Redirection,
+        StatusClass::ClientError,
+        StatusClass::ServerError,
+    ];
 
     /// The word used in metrics and JSON.
     pub const fn as_str(self) -> &'static str {
@@ -105,6 +116,19 @@ pub struct Letter {
     pub about: Option<About>,
 }
 
+/// A letter, and what was found out about it when it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Post {
+    pub vendor: Vendor,
+    pub letter: Letter,
+    /// The name of the key that it was signed with: `production`.
+    pub account: Arc<str>,
+    /// It is of an account whose trade is counted; what others tell is kept and counts nothing.
+    pub counts: bool,
+    /// Why nobody can work it through, whatever is tried: it lies aside at once.
+    pub unreadable: Option<String>,
+}
+
 /// The state of one thing at a vendor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct About {
@@ -151,7 +175,7 @@ pub struct Arrival {
     pub requests: Vec<Request>,
     pub queries: Vec<Query>,
     pub happened: Vec<Happened>,
-    pub letters: Vec<(Vendor, Letter)>,
+    pub posts: Vec<Post>,
     /// Names of jobs, and what they told.
     pub pings: Vec<(Arc<str>, Ping)>,
     /// The sender's word for this very batch: one that comes again brings nothing new.
@@ -204,6 +228,31 @@ pub enum Source {
     Resend,
 }
 
+impl Source {
+    pub const ALL: [Source; 5] =
+        [Source::Requests, Source::Queries, Source::Events, Source::Square, Source::Resend];
+
+    /// The word in definitions, in the store and in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Source::Requests => "requests",
+            Source::Queries => "queries",
+            Source::Events => "events",
+            Source::Square => "square",
+            Source::Resend => "resend",
+        }
+    }
+}
+
+impl From<Vendor> for Source {
+    fn from(vendor: Vendor) -> Source {
+        match vendor {
+            Vendor::Square => Source::Square,
+            Vendor::Resend => Source::Resend,
+        }
+    }
+}
+
 /// What was received in a part of time, added up.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sum {
@@ -211,6 +260,8 @@ pub struct Sum {
     pub counts: BTreeMap<Arc<str>, u64>,
     /// How long requests or queries took; failed requests apart.
     pub took: Cells,
+    /// For a part of that time nobody listened: what came then is not known.
+    pub is_deaf: bool,
 }
 
 impl Sum {

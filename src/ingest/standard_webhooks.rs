@@ -22,6 +22,7 @@ const ID_CHARS_MAX: usize = 128;
 const SIGNATURES_MAX: usize = 16;
 
 /// A key, read from its secret.
+#[derive(Debug)]
 pub struct Key(SecretBox<[u8]>);
 
 impl Key {

@@ -83,9 +83,29 @@ impl Cells {
         }
     }
 
+    /// All of them as good ones, for who asks how long it took whatever came of it.
+    pub fn as_good(&self) -> Cells {
+        let mut all = Cells::default();
+        self.cells.iter().for_each(|(cell, count)| all.add_cell(cell & !FAILED, *count));
+        all
+    }
+
     /// How many runs of one side there are.
     pub fn count(&self, side: Side) -> u64 {
         self.side(side).iter().map(|(_, count)| u64::from(*count)).sum()
+    }
+
+    /// How many runs of one side took at most so long, to within a cell.
+    pub fn count_up_to(&self, side: Side, longest: Duration) -> u64 {
+        let last = cell_of(Side::Good, longest);
+        let cells = self.side(side).iter().take_while(|(cell, _)| cell & !FAILED <= last);
+        cells.map(|(_, count)| u64::from(*count)).sum()
+    }
+
+    /// The longest of one side, as the highest value of its cell.
+    pub fn longest(&self, side: Side) -> Option<Duration> {
+        let (cell, _) = self.side(side).last()?;
+        Some(Duration::from_micros(LAYOUT.highest_equivalent(u64::from(cell & !FAILED))))
     }
 
     /// The values below which the given shares of one side's runs lie, as HdrHistogram tells them (the
@@ -174,6 +194,28 @@ impl Packed {
     /// As it was before it was packed.
     pub fn unpack(&self) -> Cells {
         Cells { cells: self.iter().collect() }
+    }
+
+    /// As it is written down.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// What was written down; `None` where these bytes never were cells.
+    pub fn read(bytes: &[u8]) -> Option<Packed> {
+        let mut rest = bytes;
+        let (mut cell, mut first) = (0_u32, true);
+        while !rest.is_empty() {
+            let (distance, length) = u32::decode_var(rest)?;
+            let (count, more) = u32::decode_var(&rest[length..])?;
+            let next = cell.checked_add(distance)?;
+            if count == 0 || next == cell && !first {
+                return None;
+            }
+            (cell, first) = (next, false);
+            rest = &rest[length + more..];
+        }
+        Some(Packed(bytes.into()))
     }
 
     /// (marked cell, count), as [`Cells::subtract`] takes them.
@@ -271,7 +313,16 @@ mod tests {
             for (cell, count) in cells.pack().iter() {
                 unpacked.add_cell(cell, count);
             }
-            prop_assert_eq!(unpacked, cells);
+            prop_assert_eq!(&unpacked, &cells);
+            let packed = cells.pack();
+            prop_assert_eq!(Packed::read(packed.as_bytes()), Some(packed));
+        }
+
+        #[test]
+        fn what_never_were_cells_is_not_read(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            if let Some(packed) = Packed::read(&bytes) {
+                prop_assert_eq!(packed.unpack().pack().unpack(), packed.unpack());
+            }
         }
     }
 }

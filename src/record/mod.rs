@@ -26,10 +26,13 @@ pub struct Buckets {
 }
 
 impl Buckets {
-    fn add(&mut self, took: Duration) {
+    /// Says which bucket it fell into.
+    pub fn add(&mut self, took: Duration) -> usize {
         let seconds = took.as_secs_f64();
-        self.counts[BUCKETS.partition_point(|bound| *bound < seconds)] += 1;
+        let bucket = BUCKETS.partition_point(|bound| *bound < seconds);
+        self.counts[bucket] += 1;
         self.sum += took;
+        bucket
     }
 }
 
@@ -86,8 +89,12 @@ impl Record {
             None => None,
         };
         match took {
-            Some((Side::Good, took)) => self.good.add(took),
-            Some((Side::Failed, took)) => self.failed.add(took),
+            Some((Side::Good, took)) => {
+                self.good.add(took);
+            }
+            Some((Side::Failed, took)) => {
+                self.failed.add(took);
+            }
             None => {}
         }
         self.counts.add(status, 1);
