@@ -15,8 +15,16 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
 
-/// In the header of every file of ours: "ATLY".
-pub(super) const APPLICATION: i64 = 0x4154_4c59;
+/// A kind of file of ours: what stands in its header, and how it came to be as it is.
+pub(super) struct Form {
+    pub application: i64,
+    /// Append only: what was released is never changed.
+    pub migrations: &'static [(&'static str, &'static str)],
+}
+
+/// "ATLY": the store.
+pub(super) const STORE: Form =
+    Form { application: 0x4154_4c59, migrations: &[("first", include_str!("migrations/0001_first.sql"))] };
 
 /// How long a statement waits for another program's lock.
 const LOCK_WAIT: Duration = Duration::from_secs(4);
@@ -34,9 +42,6 @@ const QUARANTINED_MAX: usize = 3;
 /// How it is used: flushed at every commit, and giving room back only when told to (`tidy`).
 const SETTINGS: &str = "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
     PRAGMA journal_size_limit = 16777216; PRAGMA cell_size_check = ON;";
-
-/// Append only: what was released is never changed.
-const MIGRATIONS: [(&str, &str); 1] = [("first", include_str!("migrations/0001_first.sql"))];
 
 /// An open file, held by this process alone until it is closed.
 pub struct Store {
@@ -113,16 +118,8 @@ impl Store {
         size_bytes(&self.path)
     }
 
-    /// A file that somebody removed still takes every write, and forgets it with this process.
     pub(super) fn is_there(&self) -> Result<(), StoreError> {
-        match identity(&self.path) {
-            Ok(identity) if identity == self.identity => Ok(()),
-            Ok(_) => Err(StoreError::new(Trouble::Gone, &self.path, "")),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Err(StoreError::new(Trouble::Gone, &self.path, ""))
-            }
-            Err(error) => Err(StoreError::io(&self.path, &error)),
-        }
+        is_there(&self.path, self.identity)
     }
 
     /// Merges the log into the file and lets go of it.
@@ -147,7 +144,7 @@ impl Store {
 }
 
 /// A disk that hangs must not hold up a thread that others need.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     path: &Path,
     work: impl FnOnce(&Path) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
@@ -162,9 +159,21 @@ pub(super) fn size_bytes(path: &Path) -> u64 {
     length(path) + length(&beside(path, "-wal"))
 }
 
-fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
+pub(super) fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
     let metadata = fs::metadata(path)?;
     Ok((metadata.dev(), metadata.ino()))
+}
+
+/// A file that somebody removed still takes every write, and forgets it with this process.
+pub(super) fn is_there(path: &Path, opened: (u64, u64)) -> Result<(), StoreError> {
+    match identity(path) {
+        Ok(identity) if identity == opened => Ok(()),
+        Ok(_) => Err(StoreError::new(Trouble::Gone, path, "")),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(StoreError::new(Trouble::Gone, path, ""))
+        }
+        Err(error) => Err(StoreError::io(path, &error)),
+    }
 }
 
 /// `atalaya.db`, `-wal`  →  `atalaya.db-wal`
@@ -175,7 +184,7 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Makes the folder and the file where they are not there, for this user alone, and locks it.
-fn prepare(path: &Path) -> Result<File, StoreError> {
+pub(super) fn prepare(path: &Path) -> Result<File, StoreError> {
     let fail = |error: std::io::Error| StoreError::io(path, &error);
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder).map_err(fail)?;
@@ -217,6 +226,18 @@ pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
 /// A connection that failed is closed in order: while it lives on it could remove the log of the file that takes the
 /// place of this one.
 async fn open_verified(path: &Path) -> Result<(SqliteConnection, Remembered), StoreError> {
+    let mut connection = connect(path, &STORE).await?;
+    match remember::all(&mut connection).await {
+        Ok(remembered) => Ok((connection, remembered)),
+        Err(error) => {
+            connection.close().await.ok();
+            Err(StoreError::sql(path, &error))
+        }
+    }
+}
+
+/// Opens the file for writing, with the tables as this version has them.
+pub(super) async fn connect(path: &Path, form: &Form) -> Result<SqliteConnection, StoreError> {
     let mut connection = SqliteConnectOptions::new()
         .filename(path)
         .busy_timeout(LOCK_WAIT)
@@ -224,8 +245,8 @@ async fn open_verified(path: &Path) -> Result<(SqliteConnection, Remembered), St
         .connect()
         .await
         .map_err(|error| StoreError::sql(path, &error))?;
-    match begin(&mut connection, path).await {
-        Ok(remembered) => Ok((connection, remembered)),
+    match begin(&mut connection, path, form).await {
+        Ok(()) => Ok(connection),
         Err(error) => {
             connection.close().await.ok();
             Err(error)
@@ -234,26 +255,29 @@ async fn open_verified(path: &Path) -> Result<(SqliteConnection, Remembered), St
 }
 
 /// Nothing is changed before it is known that the file is one of ours.
-async fn begin(connection: &mut SqliteConnection, path: &Path) -> Result<Remembered, StoreError> {
+async fn begin(connection: &mut SqliteConnection, path: &Path, form: &Form) -> Result<(), StoreError> {
     let fail = |error: sqlx::Error| StoreError::sql(path, &error);
-    recognise(connection, path).await?;
+    recognise(connection, path, form).await?;
     if let Some(damage) = verify(connection).await.map_err(fail)? {
         return Err(StoreError::new(Trouble::Corrupt, path, damage));
     }
     sqlx::raw_sql(SETTINGS).execute(&mut *connection).await.map_err(fail)?;
-    let migrated = migrator().run_direct(None, connection, false).await;
-    migrated.map_err(|error| StoreError::migration(path, error))?;
-    remember::all(connection).await.map_err(fail)
+    let migrated = migrator(form).run_direct(None, connection, false).await;
+    migrated.map_err(|error| StoreError::migration(path, error))
 }
 
-fn migrator() -> Migrator {
-    let migrations = MIGRATIONS.into_iter().zip(1..).map(|((name, sql), version)| {
-        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+fn migrator(form: &Form) -> Migrator {
+    let migrations = form.migrations.iter().zip(1..).map(|((name, sql), version)| {
+        Migration::new(version, (*name).into(), MigrationType::Simple, (*sql).into_sql_str(), false)
     });
     Migrator::with_migrations(migrations.collect())
 }
 
-pub(super) async fn recognise(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
+pub(super) async fn recognise(
+    connection: &mut SqliteConnection,
+    path: &Path,
+    form: &Form,
+) -> Result<(), StoreError> {
     let fail = |error: sqlx::Error| StoreError::sql(path, &error);
     let application: i64 =
         sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await.map_err(fail)?;
@@ -262,7 +286,7 @@ pub(super) async fn recognise(connection: &mut SqliteConnection, path: &Path) ->
             .fetch_one(connection)
             .await
             .map_err(fail)?;
-    if application == APPLICATION || tables == 0 {
+    if application == form.application || tables == 0 {
         return Ok(());
     }
     Err(StoreError::new(Trouble::Foreign, path, "it is a database of another program"))
@@ -287,7 +311,7 @@ async fn verify(connection: &mut SqliteConnection) -> Result<Option<String>, sql
 }
 
 /// Renames the file and its log; gives the new name.
-fn put_aside(path: &Path) -> Result<PathBuf, StoreError> {
+pub(super) fn put_aside(path: &Path) -> Result<PathBuf, StoreError> {
     let fail = |error: std::io::Error| StoreError::io(path, &error);
     let aside = (0..1000)
         .map(|number| {

@@ -29,6 +29,7 @@ mod facts;
 mod file;
 mod gathered;
 mod import;
+pub mod inbox;
 mod look;
 mod pack;
 mod quantiles;

@@ -5,7 +5,7 @@ mod history;
 mod told;
 
 use crate::store::error::{StoreError, Trouble};
-use crate::store::file::recognise;
+use crate::store::file::{STORE, recognise};
 use crate::store::remember::loose_slice;
 use crate::store::write::{moment, nanoseconds};
 use crate::store::{Slice, facts, pack, quantiles};
@@ -44,7 +44,7 @@ impl Reader {
             .connect()
             .await
             .map_err(|error| StoreError::sql(path, &error))?;
-        recognise(&mut connection, path).await?;
+        recognise(&mut connection, path, &STORE).await?;
         Ok(Reader { path: path.to_owned(), connection })
     }
 

@@ -1,0 +1,64 @@
+//! When there was anybody to hear. What was sent while the agent was not there, or could not write, is not known: no event
+//! is not the same as nobody who counts.
+
+use super::Inbox;
+use crate::store::error::StoreError;
+use crate::store::remember::minute_of;
+use jiff::Timestamp;
+use sqlx::Row;
+use sqlx::sqlite::SqliteConnection;
+
+/// A gap of so many minutes is none: senders try again.
+const RESTART_MINUTES: u32 = 2;
+
+impl Inbox {
+    /// To be called every now and then while things are taken.
+    pub async fn listen(&mut self, at: Timestamp) -> Result<(), StoreError> {
+        let minute = minute_of(at);
+        if minute != self.known.heard {
+            let gap = mark(&mut self.connection, self.known.heard, minute).await;
+            self.known.deaf.extend(gap.map_err(|error| self.fail(&error))?);
+            self.known.heard = minute;
+        }
+        Ok(())
+    }
+
+    /// Whether nobody listened in a part of these minutes, `to` not included.
+    pub(super) fn is_deaf(&self, from: u32, to: u32) -> bool {
+        from < minute_of(self.known.begun)
+            || self.known.deaf.iter().any(|(first, last)| from <= *last && to > *first)
+    }
+}
+
+/// The times without anybody, the one before now included.
+pub(super) async fn deaf(
+    connection: &mut SqliteConnection,
+    now: u32,
+) -> Result<Vec<(u32, u32)>, sqlx::Error> {
+    let heard = sqlx::query_scalar::<_, u32>("SELECT value FROM meta WHERE key = 'heard'");
+    let heard = heard.fetch_optional(&mut *connection).await?.unwrap_or(now);
+    mark(connection, heard, now).await?;
+    let rows = sqlx::query("SELECT first, last FROM deaf").fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+/// Somebody listens now, and did last at `heard`: the gap between, where it is one.
+async fn mark(
+    connection: &mut SqliteConnection,
+    heard: u32,
+    now: u32,
+) -> Result<Option<(u32, u32)>, sqlx::Error> {
+    let gap = (heard.saturating_add(RESTART_MINUTES) < now).then(|| (heard + 1, now - 1));
+    if let Some((first, last)) = gap {
+        sqlx::query("INSERT OR REPLACE INTO deaf (first, last) VALUES (?, ?)")
+            .bind(first)
+            .bind(last)
+            .execute(&mut *connection)
+            .await?;
+    }
+    sqlx::query("INSERT OR REPLACE INTO meta (key, value) VALUES ('heard', ?)")
+        .bind(now)
+        .execute(connection)
+        .await?;
+    Ok(gap)
+}
