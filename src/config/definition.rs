@@ -106,6 +106,8 @@ pub struct AgentFile {
     pub http: HttpTable,
     #[serde(default)]
     pub store: StoreTable,
+    #[serde(default)]
+    pub ingest: IngestTable,
 }
 
 /// How the agent runs.
@@ -151,6 +153,50 @@ pub struct StoreTable {
     pub path: Option<Text>,
 }
 
+/// What the shop and its vendors may say by themselves, and how it is known that it is they.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IngestTable {
+    /// What the shop shows to send spans, events and heartbeats: as `token` in `[http]`, whose own serves too. Default:
+    /// `"${ATALAYA_INGEST_TOKEN:-}"`.
+    pub token: Option<Text>,
+    /// What stands in the address of a heartbeat (`/ping/KEY/NAME`) for scripts that can send no header. It lets nobody do
+    /// anything else, since addresses end up in logs. Default: `"${ATALAYA_PING_KEY:-}"`.
+    pub ping_key: Option<Text>,
+    /// How many routes, statements of slow queries and events are told apart, of each so many; the others are counted
+    /// as one. Default: 200.
+    pub names_max: Option<u16>,
+    /// A query of the shop that takes longer is slow, and told by its statement. Default: `"100ms"`.
+    pub slow_query: Option<Period>,
+    #[serde(default)]
+    pub square: SquareHookTable,
+    #[serde(default)]
+    pub resend: ResendHookTable,
+}
+
+/// Square's webhooks.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SquareHookTable {
+    /// The address of the subscription at Square, to the letter: it is part of what is signed. Default: `url` in
+    /// `[alerting]` and `/ingest/square` behind it.
+    pub url: Option<Text>,
+    /// The subscription's signature keys, by the names of the accounts. Default: `production =
+    /// "${SQUARE_WEBHOOK_SIGNATURE_KEY:-}"`, `sandbox = "${SQUARE_WEBHOOK_SECRET_SANDBOX:-}"`.
+    pub keys: Option<BTreeMap<String, Text>>,
+    /// The account whose payments are counted; what others tell is kept and counts nothing. Default:
+    /// `"${SQUARE_ENVIRONMENT:-production}"`.
+    pub counts: Option<Text>,
+}
+
+/// Resend's webhooks.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResendHookTable {
+    /// The signing secret of the webhook, `whsec_…`. Default: `"${RESEND_WEBHOOK_SECRET:-}"`.
+    pub secret: Option<Text>,
+}
+
 /// All kinds of files in one, so that editors can use one schema for all.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -188,4 +234,6 @@ pub struct AnyFile {
     pub http: HttpTable,
     #[serde(default)]
     pub store: StoreTable,
+    #[serde(default)]
+    pub ingest: IngestTable,
 }

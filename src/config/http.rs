@@ -6,6 +6,7 @@
 
 use super::definition::HttpTable;
 use super::fault::{Fault, Source};
+use super::ingest::Ingest;
 use super::read;
 use super::text::{Text, Variables};
 use rustls::sign::CertifiedKey;
@@ -39,6 +40,8 @@ pub struct Http {
     /// Callers on this machine read without a token.
     pub open_to_loopback: bool,
     pub tls: Option<Tls>,
+    /// Who may send what.
+    pub ingest: Ingest,
 }
 
 impl Http {
@@ -160,29 +163,11 @@ impl Reader<'_> {
         self.faults.push(Fault { place, text, hint: hint.map(str::to_owned) });
     }
 
-    /// One that a variable should give and does not is none.
     fn token(&mut self, text: &Text) -> Option<Digest> {
-        let token = text.resolve(self.variables).ok()?;
-        let token = token.expose_secret().trim();
-        if token.is_empty() {
-            return None;
-        }
-        if let Some(hex) = token.strip_prefix(HASH_MARK) {
-            let digest = Digest::from_hex(hex);
-            if digest.is_none() {
-                let text =
-                    format!("`token`: what follows `{HASH_MARK}` is no SHA-256 of 64 hexadecimal digits");
-                self.fault("token", text, Some("`atalaya token` makes a token and its hash"));
-            }
-            return digest;
-        }
-        let length = token.chars().count();
-        if length < TOKEN_LENGTH_MIN {
-            let text = format!("`token` has {length} characters; {TOKEN_LENGTH_MIN} is the least");
-            self.fault("token", text, Some("`atalaya token` makes one that nobody guesses"));
-            return None;
-        }
-        Some(Digest::of(token))
+        token("token", text, self.variables).unwrap_or_else(|(text, hint)| {
+            self.fault("token", text, Some(hint));
+            None
+        })
     }
 
     fn host(&mut self, text: &Text) -> Option<String> {
@@ -235,6 +220,32 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// What is presented under `key`, hashed; a fault and the way out where it can be guessed. One that a variable should give
+/// and does not is none.
+pub(super) fn token(
+    key: &str,
+    text: &Text,
+    variables: &Variables,
+) -> Result<Option<Digest>, (String, &'static str)> {
+    let Ok(token) = text.resolve(variables) else { return Ok(None) };
+    let token = token.expose_secret().trim();
+    if token.is_empty() {
+        return Ok(None);
+    }
+    if let Some(hex) = token.strip_prefix(HASH_MARK) {
+        return Digest::from_hex(hex).map(Some).ok_or_else(|| {
+            let text = format!("`{key}`: what follows `{HASH_MARK}` is no SHA-256 of 64 hexadecimal digits");
+            (text, "`atalaya token` makes a token and its hash")
+        });
+    }
+    let length = token.chars().count();
+    if length < TOKEN_LENGTH_MIN {
+        let text = format!("`{key}` has {length} characters; {TOKEN_LENGTH_MIN} is the least");
+        return Err((text, "`atalaya token` makes one that nobody guesses"));
+    }
+    Ok(Some(Digest::of(token)))
 }
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 
 use super::alerting::{self, Alerting};
 use super::check::{Check, Reader, Skipped};
-use super::definition::{AgentFile, CheckTable};
+use super::definition::{AgentFile, CheckTable, IngestTable};
 use super::fault::{Fault, Place, Source};
+use super::ingest::{Ingest, Wrong};
 use super::text::{Text, Variables};
 use super::value::Period;
 use super::{graph, http, read};
@@ -112,6 +113,7 @@ fn load_with(
     };
     let alerting = reader.read(&files.alerts);
     http.reached_at(alerting.policy.url.as_deref());
+    http.ingest.reached_at(alerting.policy.url.as_deref());
     plan.http = Arc::new(http);
     plan.alerting = Arc::new(alerting);
     faults.extend(graph::faults(&needs, names.keys().map(String::as_str)));
@@ -135,6 +137,13 @@ fn agent(source: Option<&Source>, variables: &Variables, faults: &mut Vec<Fault>
         listen_at = Some(source.place(read::offset_of(&table, "http.listen")));
         file = read::read(source, &table, faults).unwrap_or_default();
         http = http::Reader { variables, source, table: &table, faults }.read(&file.http);
+        let (read, wrong) = Ingest::read(&file.ingest, variables);
+        http.ingest = read;
+        faults.extend(wrong.into_iter().map(|wrong| wrong.at(source, &table)));
+    } else {
+        let (read, wrong) = Ingest::read(&IngestTable::default(), variables);
+        http.ingest = read;
+        faults.extend(wrong.into_iter().map(Wrong::of_the_environment));
     }
     let default = SocketAddr::from(([127, 0, 0, 1], 9760));
     let listen = match (&file.http.listen, listen_at) {
