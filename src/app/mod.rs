@@ -11,6 +11,7 @@ pub mod almanac;
 mod cursors;
 pub mod files;
 pub mod home;
+pub mod intake;
 pub mod keeper;
 pub mod limits;
 mod office;
@@ -25,6 +26,7 @@ use crate::clock::{self, Now};
 use crate::config::text::Variables;
 use crate::config::{Agent, Alerting, Check, Files, Http, Plan, Skipped};
 use crate::fact::{Acknowledgement, Silence};
+use crate::ingest::Received;
 use crate::mind::Mind;
 use crate::notify::{Delivery, courier};
 use crate::probe::net::Net;
@@ -36,6 +38,7 @@ use crate::view::View;
 use almanac::Almanac;
 use cursors::Cursors;
 use files::Origin;
+use intake::{Intake, Taking};
 use metrics_exporter_prometheus::PrometheusHandle;
 use office::Office;
 use reload::{Outlets, Reload};
@@ -127,6 +130,8 @@ pub struct Eyes {
     vitals: Arc<Vitals>,
     /// What was.
     pub almanac: Almanac,
+    /// Takes what others say.
+    pub intake: Intake,
 }
 
 impl Eyes {
@@ -208,6 +213,7 @@ pub struct App {
     pipeline: tokio::task::JoinHandle<()>,
     reload: tokio::task::JoinHandle<()>,
     office: Office,
+    taking: Taking,
     self_watch: SelfWatch,
 }
 
@@ -240,7 +246,9 @@ impl App {
         let now = clock::now();
         let vitals = Arc::new(Vitals::new(now.steady));
         let hears = (events.downgrade(), vitals.clone());
-        let almanac = Almanac::new(store.as_ref().map(|(path, _)| path.clone()));
+        let path = store.as_ref().map(|(path, _)| path.clone());
+        let almanac = Almanac::new(path.clone());
+        let taking = Taking::start(path, access.clone(), events.downgrade());
         let (office, mut remembered) = Office::open(store, &definitions.alerting, hears, agent.grace);
         let (alerting, followed) = watch::channel(definitions.alerting.clone());
         let (self_watch, beacon) = SelfWatch::start(self_watch::Start {
@@ -274,9 +282,12 @@ impl App {
             own,
             vitals: vitals.clone(),
             almanac,
+            intake: taking.intake.clone(),
         };
         let pipeline = tokio::spawn(pipeline::run(definitions.clone(), made, beacon, inbox));
-        let runner = runner::Runner::new(runs_max, agent.grace, events.clone(), (cursors, None), vitals);
+        let received: Arc<dyn Received> = Arc::new(taking.intake.clone());
+        let known = (cursors, Some(received));
+        let runner = runner::Runner::new(runs_max, agent.grace, events.clone(), known, vitals);
         let runner = tokio::spawn(runner.run(definitions.clone(), told, stopped.clone()));
         let reload = Reload::new(
             sources,
@@ -293,7 +304,7 @@ impl App {
             },
         );
         let reload = tokio::spawn(reload.run(reload::texts(&files), hangup, stopped));
-        App { eyes, http: access, agent, stop, runner, pipeline, reload, office, self_watch }
+        App { eyes, http: access, agent, stop, runner, pipeline, reload, office, taking, self_watch }
     }
 
     pub fn agent(&self) -> &Agent {
@@ -312,6 +323,7 @@ impl App {
             _ = &mut self.pipeline => "the loop that owns the state",
             _ = &mut self.reload => "the watcher of the definitions",
             part = self.office.broken() => part,
+            () = self.taking.broken() => "the intake of what others say",
             () = self.self_watch.broken() => "the watch over the agent itself",
         }
     }
@@ -332,6 +344,7 @@ impl App {
         drop(self.eyes);
         self.pipeline.await.ok();
         self.office.close().await;
+        self.taking.close().await;
         farewell.await.ok();
     }
 }

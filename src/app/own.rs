@@ -1,6 +1,7 @@
 //! What the agent says of itself, through `metrics`. Handles are looked up once: a name per call would
 //! cost more than recording a run.
 
+use super::intake::meter;
 use metrics::{
     Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
     histogram,
@@ -70,11 +71,16 @@ pub fn install() -> Result<PrometheusHandle, String> {
             let delivery = Matcher::Full("atalaya_notification_attempt_duration_seconds".to_owned());
             builder.set_buckets_for_metric(delivery, &DELIVERY_BUCKETS)
         })
+        .and_then(|builder| {
+            let write = Matcher::Full(meter::WRITE.to_owned());
+            builder.set_buckets_for_metric(write, &WRITE_BUCKETS)
+        })
         .map_err(|error| format!("can't set the buckets of the metrics: {error}"))?
         .build_recorder();
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).map_err(|error| format!("can't record metrics: {error}"))?;
     describe();
+    meter::describe();
     HANDLES.get_or_init(handles);
     Ok(handle)
 }

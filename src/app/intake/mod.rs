@@ -1,0 +1,152 @@
+//! What the shop and its vendors say by themselves: taken, written down, and only then answered.
+//!
+//! ```text
+//! web ──Arrival──▶ task ──one transaction for all that wait──▶ inbox ──▶ answered
+//!                   ▲                                            │
+//!                   └────── checks and pages ask ◀───────────────┘
+//! ```
+//!
+//! One task owns the file, apart from the loop that judges: a flood of spans never makes an alert late. What is judged are
+//! the runs of checks that ask it, as they ask a database; so that records, objectives and alerts have one way in. What finds
+//! no room is refused at once, and whoever sent it is told when to try again.
+
+pub mod meter;
+mod task;
+
+use super::Event;
+use crate::config::Http;
+use crate::ingest::tally::Tallies;
+use crate::ingest::traffic::Traffic;
+use crate::ingest::{Arrival, Pings, Received, Source, Sum, Told, Vendor};
+use crate::store::inbox::Taken;
+use jiff::Timestamp;
+use std::path::PathBuf;
+use std::sync::Arc;
+use task::Task;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+/// Arrivals that wait to be written; each is bounded by what a body may hold.
+const ARRIVALS_MAX: usize = 64;
+/// Questions that wait; whoever asks waits for room.
+const QUESTIONS_MAX: usize = 32;
+
+/// Why nothing was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotTaken {
+    /// Too much waits already.
+    Full,
+    /// It can't be written down; the text says why, for the log and for operators.
+    Ill(String),
+}
+
+/// How others reach the task.
+#[derive(Clone)]
+pub struct Intake {
+    arrivals: mpsc::Sender<Delivery>,
+    questions: mpsc::Sender<Question>,
+}
+
+struct Delivery {
+    arrival: Arrival,
+    answer: oneshot::Sender<Result<Taken, NotTaken>>,
+}
+
+type Answer<T> = oneshot::Sender<Result<T, String>>;
+type Span = (Timestamp, Timestamp);
+
+enum Question {
+    Pings { job: String, since: Timestamp, answer: Answer<Pings> },
+    Sum { source: Source, span: Span, answer: Answer<Sum> },
+    Tallies { source: Source, span: Span, answer: Answer<Tallies> },
+    Newest { source: Source, answer: Answer<Option<Timestamp>> },
+    Letters { vendor: Vendor, span: Span, answer: Answer<Vec<(String, Timestamp)>> },
+    SetAside { vendor: Vendor, answer: Answer<u64> },
+    WorkAgain { vendor: Vendor, answer: Answer<u64> },
+    Traffic { answer: Answer<Arc<Traffic>> },
+}
+
+impl Intake {
+    /// Writes it down. Ends when that is done, or at once where there is no room.
+    pub async fn take(&self, arrival: Arrival) -> Result<Taken, NotTaken> {
+        let (answer, taken) = oneshot::channel();
+        self.arrivals.try_send(Delivery { arrival, answer }).map_err(|_| NotTaken::Full)?;
+        taken.await.unwrap_or_else(|_| Err(NotTaken::Ill("the agent ends".to_owned())))
+    }
+
+    /// Everything since the process began.
+    pub async fn traffic(&self) -> Result<Arc<Traffic>, String> {
+        self.ask(|answer| Question::Traffic { answer }).await
+    }
+
+    /// What came of one kind, by what it is of.
+    pub async fn tallies(&self, source: Source, span: Span) -> Result<Tallies, String> {
+        self.ask(|answer| Question::Tallies { source, span, answer }).await
+    }
+
+    /// Tries the letters again that lie aside; how many.
+    pub async fn work_again(&self, vendor: Vendor) -> Result<u64, String> {
+        self.ask(|answer| Question::WorkAgain { vendor, answer }).await
+    }
+
+    async fn ask<T>(&self, question: impl FnOnce(Answer<T>) -> Question) -> Result<T, String> {
+        let gone = || "the agent ends".to_owned();
+        let (answer, told) = oneshot::channel();
+        self.questions.send(question(answer)).await.map_err(|_| gone())?;
+        told.await.map_err(|_| gone())?
+    }
+}
+
+impl Received for Intake {
+    fn pings<'a>(&'a self, job: &'a str, since: Timestamp) -> Told<'a, Pings> {
+        Box::pin(self.ask(move |answer| Question::Pings { job: job.to_owned(), since, answer }))
+    }
+
+    fn sum(&self, source: Source, from: Timestamp, to: Timestamp) -> Told<'_, Sum> {
+        Box::pin(self.ask(move |answer| Question::Sum { source, span: (from, to), answer }))
+    }
+
+    fn newest(&self, source: Source) -> Told<'_, Option<Timestamp>> {
+        Box::pin(self.ask(move |answer| Question::Newest { source, answer }))
+    }
+
+    fn letters(&self, vendor: Vendor, from: Timestamp, to: Timestamp) -> Told<'_, Vec<(String, Timestamp)>> {
+        Box::pin(self.ask(move |answer| Question::Letters { vendor, span: (from, to), answer }))
+    }
+
+    fn set_aside(&self, vendor: Vendor) -> Told<'_, u64> {
+        Box::pin(self.ask(move |answer| Question::SetAside { vendor, answer }))
+    }
+}
+
+/// The task, at work.
+pub struct Taking {
+    pub intake: Intake,
+    task: JoinHandle<()>,
+}
+
+impl Taking {
+    /// `store` is the file that it lies beside. Word of its health goes to the loop.
+    pub fn start(
+        store: Option<PathBuf>,
+        http: watch::Receiver<Arc<Http>>,
+        events: mpsc::WeakSender<Event>,
+    ) -> Taking {
+        let (arrivals, deliveries) = mpsc::channel(ARRIVALS_MAX);
+        let (questions, asked) = mpsc::channel(QUESTIONS_MAX);
+        let task = tokio::spawn(Task::new(store, http, events).run(deliveries, asked));
+        Taking { intake: Intake { arrivals, questions }, task }
+    }
+
+    /// Ends when the task has ended by itself, which it never should.
+    pub async fn broken(&mut self) {
+        (&mut self.task).await.ok();
+    }
+
+    /// What is under way is written; what comes later is told that the agent ends.
+    pub async fn close(self) {
+        let Taking { intake, task } = self;
+        drop(intake);
+        task.await.ok();
+    }
+}

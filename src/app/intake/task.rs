@@ -1,0 +1,337 @@
+//! The task that owns the inbox.
+
+use super::{Delivery, NotTaken, Question, meter};
+use crate::app::Event;
+use crate::clock;
+use crate::config::Http;
+use crate::ingest::Source;
+use crate::ingest::tally::{Names, OTHER};
+use crate::ingest::traffic::Traffic;
+use crate::store::inbox::{Inbox, Parcel, Taken};
+use crate::store::{StoreError, Trouble};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+/// Arrivals that are written together.
+const TOGETHER: usize = 64;
+/// A file that can't be used is tried again so much later.
+const RETRY: Duration = Duration::from_secs(3);
+/// A write that takes longer is as bad as one that fails: whoever waits would give up.
+const SLOW: Duration = Duration::from_secs(8);
+/// How often is looked for minutes that are over and letters that are to be tried again.
+const TURN: Duration = Duration::from_secs(1);
+/// The first tidying waits until checks have asked for what they missed.
+const FIRST_TIDY: Duration = Duration::from_hours(1);
+const TIDY: Duration = Duration::from_mins(5);
+const TIDY_PAUSE: Duration = Duration::from_millis(100);
+
+pub struct Task {
+    store: Option<PathBuf>,
+    http: watch::Receiver<Arc<Http>>,
+    events: mpsc::WeakSender<Event>,
+    inbox: Option<Inbox>,
+    names: Names,
+    traffic: Arc<Traffic>,
+    /// Why it can't be used.
+    ill: Option<String>,
+    try_at: Instant,
+    turn_at: Instant,
+    tidy_at: Instant,
+}
+
+impl Task {
+    pub fn new(
+        store: Option<PathBuf>,
+        http: watch::Receiver<Arc<Http>>,
+        events: mpsc::WeakSender<Event>,
+    ) -> Task {
+        let now = clock::instant();
+        let names = Names::new(http.borrow().ingest.names_max);
+        Task {
+            store,
+            http,
+            events,
+            inbox: None,
+            names,
+            traffic: Arc::default(),
+            ill: None,
+            try_at: now,
+            turn_at: now + TURN,
+            tidy_at: now + FIRST_TIDY,
+        }
+    }
+
+    /// Runs until nobody can send any more.
+    pub async fn run(
+        mut self,
+        mut arrivals: mpsc::Receiver<Delivery>,
+        mut questions: mpsc::Receiver<Question>,
+    ) {
+        let mut together = Vec::with_capacity(TOGETHER);
+        self.open().await;
+        loop {
+            let next = self.turn_at.min(self.tidy_at);
+            tokio::select! {
+                number = arrivals.recv_many(&mut together, TOGETHER) => match number {
+                    0 => break,
+                    _ => self.take(std::mem::take(&mut together)).await,
+                },
+                Some(question) = questions.recv() => self.answer(question).await,
+                () = sleep_until(next) => {}
+            }
+            meter::waiting(arrivals.len());
+            self.turn(clock::instant()).await;
+        }
+        // Checks under way when the agent stops still get their answers.
+        while let Ok(question) = questions.try_recv() {
+            self.answer(question).await;
+        }
+        if let Some(inbox) = self.inbox {
+            inbox.close().await;
+        }
+    }
+
+    /// What is due by the clock.
+    async fn turn(&mut self, now: Instant) {
+        if now >= self.turn_at {
+            self.turn_at = now + TURN;
+            if self.inbox.is_none() {
+                self.open().await;
+            }
+            self.fold().await;
+            self.work().await;
+            let names_max = self.http.borrow().ingest.names_max;
+            self.names.resize(names_max);
+        }
+        if now >= self.tidy_at {
+            self.tidy_at = now + TIDY;
+            let Some(inbox) = &mut self.inbox else { return };
+            match inbox.tidy(clock::wall()).await {
+                Ok(true) => self.tidy_at = now + TIDY_PAUSE,
+                Ok(false) => {}
+                Err(error) => self.fail(&error).await,
+            }
+        }
+    }
+
+    async fn open(&mut self) {
+        let now = clock::instant();
+        if now < self.try_at {
+            return;
+        }
+        self.try_at = now + RETRY;
+        match Inbox::open(self.store.as_deref()).await {
+            Ok((mut inbox, damage)) => {
+                match inbox.names().await {
+                    Ok(names) => names
+                        .iter()
+                        .filter(|(_, name, _)| !name.is_empty() && **name != *OTHER)
+                        .for_each(|(source, name, minute)| {
+                            if !matches!(source, Source::Square | Source::Resend) {
+                                self.names.remember(*source, name, *minute);
+                            }
+                        }),
+                    Err(error) => return self.fail(&error).await,
+                }
+                self.inbox = Some(inbox);
+                match damage {
+                    Some(damage) => {
+                        tracing::error!(
+                            reason = damage,
+                            "what the shop had said was damaged and is put aside"
+                        );
+                        self.tell(false, damage).await;
+                        self.ill = None;
+                    }
+                    None => self.get_well().await,
+                }
+            }
+            Err(error) => self.fall_ill(error.to_string()).await,
+        }
+    }
+
+    /// Writes down all of them in one transaction, then answers.
+    async fn take(&mut self, deliveries: Vec<Delivery>) {
+        if self.inbox.is_none() {
+            self.open().await;
+        }
+        let at = clock::wall();
+        let minute = u32::try_from(at.as_second() / 60).unwrap_or_default();
+        let slow = self.http.borrow().ingest.slow_query;
+        let mut parcels: Vec<Parcel> = Vec::with_capacity(deliveries.len());
+        let mut rest = Vec::with_capacity(deliveries.len());
+        for Delivery { mut arrival, answer } in deliveries {
+            let tallies = self.names.tally(&arrival, slow, minute);
+            let (posts, pings) = (std::mem::take(&mut arrival.posts), std::mem::take(&mut arrival.pings));
+            parcels.push(Parcel { key: arrival.key.take(), tallies, posts, pings });
+            rest.push((arrival, answer));
+        }
+        meter::other_names(self.names.overflowed);
+        let begun = clock::instant();
+        let written = match &mut self.inbox {
+            Some(inbox) => match timeout_at(begun + SLOW, inbox.take(at, &parcels)).await {
+                Ok(written) => written.map_err(|error| (error.to_string(), Some(error))),
+                Err(_) => Err((format!("it has not answered for {} s", SLOW.as_secs()), None)),
+            },
+            None => Err((self.ill.clone().unwrap_or_default(), None)),
+        };
+        meter::written(clock::instant().saturating_duration_since(begun));
+        match written {
+            Ok(taken) => {
+                let traffic = Arc::make_mut(&mut self.traffic);
+                for (((arrival, answer), parcel), taken) in rest.into_iter().zip(&parcels).zip(taken) {
+                    if taken == Taken::New {
+                        traffic.take(&arrival, &parcel.tallies, slow, at);
+                    }
+                    answer.send(Ok(taken)).ok();
+                }
+                if parcels.iter().any(|parcel| !parcel.posts.is_empty()) {
+                    self.work().await;
+                }
+                self.get_well().await;
+            }
+            Err((why, error)) => {
+                for (_, answer) in rest {
+                    answer.send(Err(NotTaken::Ill(why.clone()))).ok();
+                }
+                match error {
+                    Some(error) => self.fail(&error).await,
+                    // What hangs may still be written, and is not counted here: it is read again from the file.
+                    None => self.drop_inbox(why).await,
+                }
+            }
+        }
+    }
+
+    async fn fold(&mut self) {
+        let at = clock::wall();
+        let Some(inbox) = &mut self.inbox else { return };
+        let mut done = inbox.listen(at).await;
+        if done.is_ok() && inbox.is_to_fold(at) {
+            done = inbox.fold(at).await;
+        }
+        if let Err(error) = done {
+            self.fail(&error).await;
+        }
+    }
+
+    /// Works through letters whose time has come, all of them.
+    async fn work(&mut self) {
+        loop {
+            let Some(inbox) = &mut self.inbox else { return };
+            match inbox.work(clock::wall()).await {
+                Ok(worked) => {
+                    Arc::make_mut(&mut self.traffic).count(&worked.tallies);
+                    meter::letters(worked.done, worked.aside);
+                    if let Some(why) = worked.why {
+                        tracing::error!(
+                            letters = worked.aside,
+                            why,
+                            "letters of a vendor lie aside: nobody could work them through"
+                        );
+                    }
+                    if worked.done == 0 {
+                        return;
+                    }
+                }
+                Err(error) => return self.fail(&error).await,
+            }
+        }
+    }
+
+    async fn answer(&mut self, question: Question) {
+        self.fold().await;
+        let why = self.ill.clone().unwrap_or_else(|| "it is being opened".to_owned());
+        let Some(inbox) = &mut self.inbox else { return refuse(question, &why) };
+        let text = |error: StoreError| error.to_string();
+        match question {
+            Question::Pings { job, since, answer } => {
+                answer.send(inbox.pings(&job, since).await.map_err(text)).ok();
+            }
+            Question::Sum { source, span, answer } => {
+                answer.send(inbox.sum(source, span).await.map_err(text)).ok();
+            }
+            Question::Tallies { source, span, answer } => {
+                answer.send(inbox.tallies(source, span).await.map_err(text)).ok();
+            }
+            Question::Newest { source, answer } => {
+                answer.send(Ok(inbox.newest(source))).ok();
+            }
+            Question::Letters { vendor, span, answer } => {
+                answer.send(inbox.letters(vendor, span).await.map_err(text)).ok();
+            }
+            Question::SetAside { vendor, answer } => {
+                answer.send(inbox.set_aside(vendor).await.map_err(text)).ok();
+            }
+            Question::WorkAgain { vendor, answer } => {
+                let again = inbox.work_again(vendor, clock::wall()).await.map_err(text);
+                answer.send(again).ok();
+                self.work().await;
+            }
+            Question::Traffic { answer } => {
+                answer.send(Ok(self.traffic.clone())).ok();
+            }
+        }
+    }
+
+    /// After a full disk or a lock the same file serves; after anything else it is opened anew.
+    async fn fail(&mut self, error: &StoreError) {
+        if matches!(error.trouble, Trouble::Full | Trouble::Locked) {
+            self.fall_ill(error.to_string()).await;
+        } else {
+            self.drop_inbox(error.to_string()).await;
+        }
+    }
+
+    async fn drop_inbox(&mut self, why: String) {
+        self.try_at = clock::instant() + RETRY;
+        if let Some(inbox) = self.inbox.take() {
+            // One that hangs is left to itself: nothing else waits for it.
+            tokio::spawn(inbox.close());
+        }
+        self.fall_ill(why).await;
+    }
+
+    async fn fall_ill(&mut self, why: String) {
+        meter::up(false);
+        if self.ill.replace(why.clone()).is_none() {
+            tracing::error!(reason = why, "what the shop says can't be written down and is refused");
+            self.tell(false, why).await;
+        }
+    }
+
+    async fn get_well(&mut self) {
+        meter::up(true);
+        if self.ill.take().is_some() {
+            tracing::info!("what the shop says is written down again");
+            self.tell(true, "what the shop says is written down".to_owned()).await;
+        }
+    }
+
+    /// The loop is never waited for: it may be what waits for an answer from here.
+    async fn tell(&self, well: bool, text: String) {
+        if let Some(events) = self.events.upgrade() {
+            tokio::spawn(async move {
+                events.send(Event::Own { part: "ingest".into(), well, text }).await.ok();
+            });
+        }
+    }
+}
+
+fn refuse(question: Question, why: &str) {
+    let why = format!("nothing that was received can be read: {why}");
+    match question {
+        Question::Pings { answer, .. } => answer.send(Err(why)).is_ok(),
+        Question::Sum { answer, .. } => answer.send(Err(why)).is_ok(),
+        Question::Tallies { answer, .. } => answer.send(Err(why)).is_ok(),
+        Question::Newest { answer, .. } => answer.send(Err(why)).is_ok(),
+        Question::Letters { answer, .. } => answer.send(Err(why)).is_ok(),
+        Question::SetAside { answer, .. } | Question::WorkAgain { answer, .. } => {
+            answer.send(Err(why)).is_ok()
+        }
+        Question::Traffic { answer } => answer.send(Err(why)).is_ok(),
+    };
+}
