@@ -11,6 +11,7 @@ pub mod dns;
 pub mod expect;
 pub mod http;
 pub mod net;
+pub mod received;
 pub mod redis;
 pub mod resend;
 pub mod square;
@@ -43,6 +44,7 @@ pub enum Probe {
     Dns(dns::Dns),
     Http(Box<http::Http>),
     Postgres(database::postgres::Postgres),
+    Received(received::Receive),
     Redis(redis::Redis),
     Resend(Box<resend::Resend>),
     Sql(database::sql::Sql),
@@ -59,6 +61,7 @@ impl Probe {
             Probe::Dns(kind) => kind,
             Probe::Http(kind) => &**kind,
             Probe::Postgres(kind) => kind,
+            Probe::Received(kind) => kind,
             Probe::Redis(kind) => kind,
             Probe::Resend(kind) => &**kind,
             Probe::Sql(kind) => kind,
@@ -99,6 +102,11 @@ pub trait Kind: Send + Sync {
     /// Labels that its definition gives to its measures.
     fn labels(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// The job that tells this check of itself.
+    fn hears(&self) -> Option<&str> {
+        None
     }
 
     /// Whether its runs count what happened since the last one, part by part.

@@ -57,6 +57,10 @@ impl Counted {
             self.booked = Some(part.to);
             self.moved = Some(at);
             self.lag = at.duration_since(part.to).clamp(SignedDuration::ZERO, LAG_MAX);
+            // Nobody knows what happened then.
+            if part.values.is_empty() {
+                continue;
+            }
             match self.split(part) {
                 Ok((good, bad)) => book(part, Cell { good, bad, excluded }, minutes),
                 Err(note) => self.note(note),

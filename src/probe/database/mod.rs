@@ -8,7 +8,7 @@
 pub mod address;
 pub mod answer;
 pub mod cell;
-mod counting;
+pub(super) mod counting;
 pub mod fault;
 pub mod indexes;
 pub mod pooler;
