@@ -55,6 +55,7 @@ pub fn router(eyes: Eyes, access: &Access, more: Pages) -> Router {
         private: Router::new().route("/metrics", get(scrape::metrics)),
         operators: ops::pages(),
         changes: ops::changes(),
+        ..Pages::default()
     };
     served(own.and(api::pages()).with_state(shared).and(more), access)
 }

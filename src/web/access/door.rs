@@ -1,7 +1,7 @@
 //! Looks at the credentials of a request, and answers whoever may not come in.
 
 use super::caller::{self, Source, is_local, text};
-use super::{Access, Caller, How, Operator, login};
+use super::{Access, Caller, How, Operator, Terms, login};
 use crate::app::own;
 use crate::clock;
 use crate::config::http::Digest;
@@ -22,6 +22,15 @@ pub struct Known {
     pub caller: Caller,
     /// No credentials are looked at for so long.
     pub wait: Option<Duration>,
+    /// The token is that of those who may send what happens, and do nothing else.
+    pub sends: bool,
+}
+
+/// What became of credentials.
+enum Shown {
+    Operator(Operator),
+    Sender,
+    Nothing,
 }
 
 impl Access {
@@ -30,39 +39,68 @@ impl Access {
     pub(super) fn know(&self, parts: &Parts) -> Known {
         let open = self.terms().http.open_to_loopback;
         let otherwise = if open && is_local(parts) { Caller::Local } else { Caller::Anybody };
-        let operator = match text(&parts.headers, header::AUTHORIZATION.as_str()) {
+        let shown = match text(&parts.headers, header::AUTHORIZATION.as_str()) {
             Some(authorization) => self.authorized(authorization, &Source::of(parts)),
-            None => Ok(self.logged_in(parts)),
+            None => Ok(self.logged_in(parts).map_or(Shown::Nothing, Shown::Operator)),
         };
-        match operator {
-            Ok(Some(operator)) => Known { caller: Caller::Operator(operator), wait: None },
-            Ok(None) => Known { caller: otherwise, wait: None },
-            Err(wait) => Known { caller: otherwise, wait: Some(wait) },
+        let known = Known { caller: otherwise, wait: None, sends: false };
+        match shown {
+            Ok(Shown::Operator(operator)) => Known { caller: Caller::Operator(operator), ..known },
+            Ok(Shown::Sender) => Known { sends: true, ..known },
+            Ok(Shown::Nothing) => known,
+            Err(wait) => Known { wait: Some(wait), ..known },
         }
     }
 
-    fn authorized(&self, authorization: &str, source: &Source) -> Result<Option<Operator>, Duration> {
-        let Some((scheme, credentials)) = authorization.split_once(' ') else { return Ok(None) };
+    fn authorized(&self, authorization: &str, source: &Source) -> Result<Shown, Duration> {
+        let Some((scheme, credentials)) = authorization.split_once(' ') else { return Ok(Shown::Nothing) };
         let credentials = credentials.trim();
         if scheme.eq_ignore_ascii_case("bearer") {
-            let fits = self.token_fits(credentials, source)?;
             let operator = Operator { name: None, how: How::Bearer, csrf: String::new() };
-            return Ok(fits.then_some(operator));
+            let mut sends = false;
+            let fits = self.fits(credentials, source, |presented, terms| {
+                let sender = terms.http.ingest.token.as_ref();
+                sends = sender.is_some_and(|token| presented.is(token));
+                presented.is(&terms.token) || sends
+            })?;
+            return Ok(match (fits, sends) {
+                (true, true) => Shown::Sender,
+                (true, false) => Shown::Operator(operator),
+                (false, _) => Shown::Nothing,
+            });
         }
         let decoded = STANDARD.decode(credentials).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"));
         let Some(decoded) = decoded.and_then(|decoded| String::from_utf8(decoded).ok()) else {
-            return Ok(None);
+            return Ok(Shown::Nothing);
         };
         let (name, token) = decoded.split_once(':').unwrap_or_default();
-        let fits = self.typed_token_fits(token, source)?;
+        if !self.typed_token_fits(token, source)? {
+            return Ok(Shown::Nothing);
+        }
         let csrf = self.csrf_of_basic();
-        Ok(fits.then(|| Operator { name: plain_name(name), how: How::Basic, csrf }))
+        Ok(Shown::Operator(Operator { name: plain_name(name), how: How::Basic, csrf }))
+    }
+
+    fn token_fits(&self, token: &str, source: &Source) -> Result<bool, Duration> {
+        self.fits(token, source, |presented, terms| presented.is(&terms.token))
+    }
+
+    /// Whether this is the key that stands in the addresses of heartbeats.
+    pub fn ping_key_fits(&self, key: &str, source: &Source) -> Result<bool, Duration> {
+        self.fits(key, source, |presented, terms| {
+            terms.http.ingest.ping_key.as_ref().is_some_and(|key| presented.is(key))
+        })
     }
 
     /// Takes a turn of this source where it does not fit; without one left it is not even looked at.
-    fn token_fits(&self, token: &str, source: &Source) -> Result<bool, Duration> {
-        let (presented, expected) = (Digest::of(token), self.terms().token);
-        let fits = self.0.failures.take_unless(source, clock::instant(), || presented.is(&expected));
+    fn fits(
+        &self,
+        token: &str,
+        source: &Source,
+        is_right: impl FnOnce(&Digest, &Terms) -> bool,
+    ) -> Result<bool, Duration> {
+        let (presented, terms) = (Digest::of(token), self.terms());
+        let fits = self.0.failures.take_unless(source, clock::instant(), || is_right(&presented, &terms));
         if fits == Ok(false) {
             own::wrong_credentials();
             tracing::warn!(from = %source, "somebody showed a wrong token");

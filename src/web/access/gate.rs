@@ -2,7 +2,7 @@
 
 use super::caller::asked_host;
 use super::door::{Known, is_known_name, refuse};
-use super::{Access, Caller};
+use super::{Access, Caller, How};
 use crate::web::server::Peer;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -23,6 +23,8 @@ pub struct Pages<S = ()> {
     pub operators: Router<S>,
     /// For operators whose browser was not made to ask by somebody else. A body has 16 KiB at most.
     pub changes: Router<S>,
+    /// For those who tell what happens, by a token in a header, which no browser sends by itself.
+    pub senders: Router<S>,
 }
 
 impl<S: Clone + Send + Sync + 'static> Default for Pages<S> {
@@ -33,6 +35,7 @@ impl<S: Clone + Send + Sync + 'static> Default for Pages<S> {
             private: Router::new(),
             operators: Router::new(),
             changes: Router::new(),
+            senders: Router::new(),
         }
     }
 }
@@ -46,6 +49,7 @@ impl<S: Clone + Send + Sync + 'static> Pages<S> {
             private: self.private.merge(more.private),
             operators: self.operators.merge(more.operators),
             changes: self.changes.merge(more.changes),
+            senders: self.senders.merge(more.senders),
         }
     }
 
@@ -55,7 +59,8 @@ impl<S: Clone + Send + Sync + 'static> Pages<S> {
             embedded: self.embedded.with_state(state.clone()),
             private: self.private.with_state(state.clone()),
             operators: self.operators.with_state(state.clone()),
-            changes: self.changes.with_state(state),
+            changes: self.changes.with_state(state.clone()),
+            senders: self.senders.with_state(state),
         }
     }
 }
@@ -72,6 +77,7 @@ impl Pages {
             .merge(with(self.embedded, |router, _| router.route_layer(middleware::from_fn(embedded))))
             .merge(with(self.private, |router, _| router.route_layer(middleware::from_fn(private))))
             .merge(with(self.operators, |router, _| router.route_layer(middleware::from_fn(operators))))
+            .merge(with(self.senders, |router, _| router.route_layer(middleware::from_fn(senders))))
             .merge(with(self.changes, |router, access| {
                 router.route_layer(middleware::from_fn_with_state(access.clone(), changes))
             }))
@@ -124,6 +130,12 @@ async fn operators(request: Request, next: Next) -> Response {
         Caller::Operator(_) => not_kept(next.run(request).await),
         Caller::Anybody | Caller::Local => refused(request, &known),
     }
+}
+
+async fn senders(request: Request, next: Next) -> Response {
+    let known = known(&request);
+    let by_program = matches!(&known.caller, Caller::Operator(operator) if operator.how == How::Bearer);
+    if known.sends || by_program { next.run(request).await } else { refused(request, &known) }
 }
 
 async fn changes(State(access): State<Access>, request: Request, next: Next) -> Response {

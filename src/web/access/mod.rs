@@ -1,6 +1,6 @@
 //! Who may see and change what.
 //!
-//! There are four kinds of routes, and a route is always of one of them ([`gate::Pages`]):
+//! There are five kinds of routes, and a route is always of one of them ([`gate::Pages`]):
 //!
 //! | kind | who may ask |
 //! |---|---|
@@ -8,6 +8,7 @@
 //! | private | callers on this machine, and operators |
 //! | operators | operators |
 //! | changes | operators, and a browser must prove that the page it shows is ours (`proof`) |
+//! | senders | whoever has the token of `[ingest]`, and operators' programs |
 //!
 //! The gate stands before the handlers, so a handler can't forget it. A handler that wants to know who asks takes
 //! [`Caller`], [`MaySee`], [`Operator`] or [`MayChange`]; each refuses by itself too, so that one that was put among
@@ -121,6 +122,11 @@ impl Access {
             self.sessions(Sessions::end_all);
             tracing::info!("the token is new; all sessions are ended");
         }
+    }
+
+    /// What the definitions say now.
+    pub fn http(&self) -> Arc<Http> {
+        self.terms().http
     }
 
     fn terms(&self) -> Terms {
