@@ -13,6 +13,7 @@ pub mod ping;
 pub mod resend;
 pub mod square;
 pub mod standard_webhooks;
+pub mod statement;
 pub mod tally;
 pub mod traffic;
 pub mod webhook;
