@@ -8,6 +8,7 @@
 //! Everything counts at the moment at which it was received. Clocks of serverless functions may be an hour off, and what is
 //! sent may be late or told twice; when it was received is the one time that a moment can be closed by.
 
+pub mod events;
 mod id;
 pub mod ledger;
 pub mod otlp;
