@@ -274,8 +274,7 @@ impl App {
             orders: orders.clone(),
             now,
         };
-        let (prepared, parts) = (almanac.clone(), definitions.alerting.clone());
-        tokio::spawn(async move { prepared.prepare(&parts).await });
+        almanac.prepare(definitions.alerting.clone());
         let eyes = Eyes {
             events: events.clone(),
             courier: office.courier.clone(),
@@ -285,8 +284,7 @@ impl App {
             intake: taking.intake.clone(),
         };
         let pipeline = tokio::spawn(pipeline::run(definitions.clone(), made, beacon, inbox));
-        let received: Arc<dyn Received> = Arc::new(taking.intake.clone());
-        let known = (cursors, Some(received));
+        let known = (cursors, Some(Arc::new(taking.intake.clone()) as Arc<dyn Received>));
         let runner = runner::Runner::new(runs_max, agent.grace, events.clone(), known, vitals);
         let runner = tokio::spawn(runner.run(definitions.clone(), told, stopped.clone()));
         let reload = Reload::new(

@@ -43,8 +43,11 @@ pub struct Ingest {
     /// None: no key is there.
     pub square: Option<SquareHook>,
     /// The key of Resend's signatures, by its name.
-    pub resend: Option<Arc<[(Arc<str>, Key)]>>,
+    pub resend: Option<Keys>,
 }
+
+/// Keys of Standard Webhooks by their names.
+pub type Keys = Arc<[(Arc<str>, Key)]>;
 
 /// How Square's letters are known.
 #[derive(Debug, Clone)]
@@ -174,7 +177,7 @@ impl Reader<'_> {
         (!keys.is_empty()).then(|| SquareHook { url, keys, counts: counts.into() })
     }
 
-    fn resend(&mut self, text: Option<&Text>) -> Option<Arc<[(Arc<str>, Key)]>> {
+    fn resend(&mut self, text: Option<&Text>) -> Option<Keys> {
         let secret = self.filled(text.unwrap_or(&ours(RESEND_SECRET)))?;
         let key = Key::new(secret.expose_secret());
         if key.is_none() {

@@ -8,6 +8,7 @@ pub mod access;
 mod api;
 mod chart;
 mod headers;
+mod ingest;
 pub mod limit;
 mod ops;
 mod page;
@@ -57,7 +58,8 @@ pub fn router(eyes: Eyes, access: &Access, more: Pages) -> Router {
         changes: ops::changes(),
         ..Pages::default()
     };
-    served(own.and(api::pages()).with_state(shared).and(more), access)
+    let taken = ingest::pages(shared.eyes.clone(), access);
+    served(own.and(api::pages()).with_state(shared).and(taken).and(more), access)
 }
 
 /// These routes with the login, behind their gates, with what every answer says to browsers.

@@ -104,15 +104,19 @@ impl Almanac {
         }))
     }
 
-    /// Reads what the status page stands on, so that the first who looks need not wait for it.
-    pub async fn prepare(&self, alerting: &Alerting) {
-        if self.0.path.is_some() {
-            let days = self.days().await.err();
-            let objectives = self.objective_days(alerting.promised_by_parts()).await.err();
+    /// Begins to read what the status page stands on, so that the first who looks need not wait for it.
+    pub fn prepare(&self, alerting: Arc<Alerting>) {
+        if self.0.path.is_none() {
+            return;
+        }
+        let almanac = self.clone();
+        tokio::spawn(async move {
+            let days = almanac.days().await.err();
+            let objectives = almanac.objective_days(alerting.promised_by_parts()).await.err();
             if let Some(Unread(why)) = days.or(objectives) {
                 tracing::warn!(why, "the past can't be read");
             }
-        }
+        });
     }
 
     /// The last 90 days of all checks.

@@ -112,7 +112,7 @@ impl Task {
             match inbox.tidy(clock::wall()).await {
                 Ok(true) => self.tidy_at = now + TIDY_PAUSE,
                 Ok(false) => {}
-                Err(error) => self.fail(&error).await,
+                Err(error) => self.fail(&error),
             }
         }
     }
@@ -134,7 +134,7 @@ impl Task {
                                 self.names.remember(*source, name, *minute);
                             }
                         }),
-                    Err(error) => return self.fail(&error).await,
+                    Err(error) => return self.fail(&error),
                 }
                 self.inbox = Some(inbox);
                 match damage {
@@ -143,13 +143,13 @@ impl Task {
                             reason = damage,
                             "what the shop had said was damaged and is put aside"
                         );
-                        self.tell(false, damage).await;
+                        self.tell(false, damage);
                         self.ill = None;
                     }
-                    None => self.get_well().await,
+                    None => self.get_well(),
                 }
             }
-            Err(error) => self.fall_ill(error.to_string()).await,
+            Err(error) => self.fall_ill(error.to_string()),
         }
     }
 
@@ -191,16 +191,16 @@ impl Task {
                 if parcels.iter().any(|parcel| !parcel.posts.is_empty()) {
                     self.work().await;
                 }
-                self.get_well().await;
+                self.get_well();
             }
             Err((why, error)) => {
                 for (_, answer) in rest {
                     answer.send(Err(NotTaken::Ill(why.clone()))).ok();
                 }
                 match error {
-                    Some(error) => self.fail(&error).await,
+                    Some(error) => self.fail(&error),
                     // What hangs may still be written, and is not counted here: it is read again from the file.
-                    None => self.drop_inbox(why).await,
+                    None => self.drop_inbox(why),
                 }
             }
         }
@@ -214,7 +214,7 @@ impl Task {
             done = inbox.fold(at).await;
         }
         if let Err(error) = done {
-            self.fail(&error).await;
+            self.fail(&error);
         }
     }
 
@@ -237,7 +237,7 @@ impl Task {
                         return;
                     }
                 }
-                Err(error) => return self.fail(&error).await,
+                Err(error) => return self.fail(&error),
             }
         }
     }
@@ -278,41 +278,41 @@ impl Task {
     }
 
     /// After a full disk or a lock the same file serves; after anything else it is opened anew.
-    async fn fail(&mut self, error: &StoreError) {
+    fn fail(&mut self, error: &StoreError) {
         if matches!(error.trouble, Trouble::Full | Trouble::Locked) {
-            self.fall_ill(error.to_string()).await;
+            self.fall_ill(error.to_string());
         } else {
-            self.drop_inbox(error.to_string()).await;
+            self.drop_inbox(error.to_string());
         }
     }
 
-    async fn drop_inbox(&mut self, why: String) {
+    fn drop_inbox(&mut self, why: String) {
         self.try_at = clock::instant() + RETRY;
         if let Some(inbox) = self.inbox.take() {
             // One that hangs is left to itself: nothing else waits for it.
             tokio::spawn(inbox.close());
         }
-        self.fall_ill(why).await;
+        self.fall_ill(why);
     }
 
-    async fn fall_ill(&mut self, why: String) {
+    fn fall_ill(&mut self, why: String) {
         meter::up(false);
         if self.ill.replace(why.clone()).is_none() {
             tracing::error!(reason = why, "what the shop says can't be written down and is refused");
-            self.tell(false, why).await;
+            self.tell(false, why);
         }
     }
 
-    async fn get_well(&mut self) {
+    fn get_well(&mut self) {
         meter::up(true);
         if self.ill.take().is_some() {
             tracing::info!("what the shop says is written down again");
-            self.tell(true, "what the shop says is written down".to_owned()).await;
+            self.tell(true, "what the shop says is written down".to_owned());
         }
     }
 
     /// The loop is never waited for: it may be what waits for an answer from here.
-    async fn tell(&self, well: bool, text: String) {
+    fn tell(&self, well: bool, text: String) {
         if let Some(events) = self.events.upgrade() {
             tokio::spawn(async move {
                 events.send(Event::Own { part: "ingest".into(), well, text }).await.ok();

@@ -100,5 +100,5 @@ fn value<'a>(bytes: &'a [u8], value: &mut Value<'a>) -> Result<(), Malformed> {
 
 /// Enums are 32 bits wide; of a longer number these count.
 fn enumerated(number: u64) -> i64 {
-    i64::from(number as u32 as i32)
+    i64::from((number as u32).cast_signed())
 }

@@ -83,10 +83,9 @@ fn blanks(text: &str) -> Option<usize> {
     loop {
         let rest = &text[at..];
         at += match rest.as_bytes() {
-            [b'-', b'-', ..] => line_comment(rest)?,
             // PostgreSQL's operators; all else begins a comment of MySQL's.
             [b'#', b'>' | b'-' | b'=', ..] => return Some(at),
-            [b'#', ..] => line_comment(rest)?,
+            [b'-', b'-', ..] | [b'#', ..] => line_comment(rest)?,
             [b'/', b'*', ..] => comment(rest)?,
             _ => match length_while(rest, is_blank) {
                 0 => return Some(at),

@@ -156,13 +156,12 @@ pub(super) async fn append(
     }
     let mut numbered = Vec::with_capacity(tallies.0.len());
     for (series, tally) in &tallies.0 {
-        let number = match numbers.get(series) {
-            Some(number) => *number,
-            None => {
-                let number = number_of(tx, series).await?;
-                new.insert(series.clone(), number);
-                number
-            }
+        let number = if let Some(number) = numbers.get(series) {
+            *number
+        } else {
+            let number = number_of(tx, series).await?;
+            new.insert(series.clone(), number);
+            number
         };
         numbered.push((number, tally));
     }
