@@ -92,6 +92,26 @@ impl Writer {
 
     /// One series. `labels` is escaped already and may be empty; `more` too.
     pub fn sample(&mut self, name: &str, labels: &str, more: &str, value: Value) {
+        self.series(name, labels, more, value);
+        self.out.push(b'\n');
+    }
+
+    /// As [`Writer::sample`], with an event in which it can be seen: its labels, its value, its moment in seconds. Only
+    /// OpenMetrics has them.
+    pub fn sample_seen_in(
+        &mut self,
+        (name, labels, more): (&str, &str, &str),
+        value: Value,
+        (seen_in, seen, at): (&str, f64, f64),
+    ) {
+        self.series(name, labels, more, value);
+        if self.format == Format::OpenMetrics {
+            self.text(&format!(" # {{{seen_in}}} {seen} {at}"));
+        }
+        self.out.push(b'\n');
+    }
+
+    fn series(&mut self, name: &str, labels: &str, more: &str, value: Value) {
         let out = &mut self.out;
         out.extend_from_slice(name.as_bytes());
         if !labels.is_empty() || !more.is_empty() {
@@ -109,7 +129,6 @@ impl Writer {
             Value::Float(value) => write!(out, "{value}"),
         }
         .expect("writing to memory can't fail");
-        out.push(b'\n');
     }
 
     /// The end of the exposition.

@@ -12,7 +12,9 @@ pub use families::check_labels;
 pub use promises::window_word;
 pub mod own;
 pub mod rules;
+mod traffic;
 
+use crate::ingest::traffic::Traffic;
 use crate::view::View;
 use exposition::{Format, Type, Value, Writer, label, label_name, metric_name};
 use families::{FAMILIES, OF_EVERY_CHECK};
@@ -34,6 +36,8 @@ const PIECE: usize = 64 * 1024;
 /// The metrics of one view, piece by piece.
 pub struct Exposition {
     view: Arc<View>,
+    /// What the shop said by itself, where that can be told.
+    traffic: Option<Arc<Traffic>>,
     writer: Writer,
     /// What the `metrics` exporter rendered; written first.
     own: Option<String>,
@@ -58,7 +62,22 @@ impl Exposition {
     pub fn new(view: Arc<View>, own: String, format: Format) -> Exposition {
         let measures = measure_families(&view).into_iter();
         let writer = Writer::new(format);
-        Exposition { view, writer, own: Some(own), format, family: 0, check: 0, measures, done: false }
+        Exposition {
+            view,
+            traffic: None,
+            writer,
+            own: Some(own),
+            format,
+            family: 0,
+            check: 0,
+            measures,
+            done: false,
+        }
+    }
+
+    /// With what the shop said by itself.
+    pub fn with(self, traffic: Arc<Traffic>) -> Exposition {
+        Exposition { traffic: Some(traffic), ..self }
     }
 
     /// Writes what comes next: about one family of one check.
@@ -83,6 +102,9 @@ impl Exposition {
         } else {
             families::write_skipped(&self.view, &mut self.writer);
             promises::write(&self.view, &mut self.writer);
+            if let Some(traffic) = &self.traffic {
+                traffic::write(traffic, &mut self.writer);
+            }
             self.writer.end();
             self.done = true;
         }

@@ -23,6 +23,9 @@ pub const SCRAPES_MAX: usize = 8;
 /// How long an answer may take; a server that scrapes waits ten seconds unless told otherwise.
 const SCRAPE_MAX: Duration = Duration::from_secs(30);
 
+/// How long a scrape waits for what the shop said; a write that is under way takes moments.
+const TRAFFIC_MAX: Duration = Duration::from_secs(2);
+
 pub(super) async fn metrics(State(shared): State<Shared>, headers: HeaderMap) -> Response {
     let Ok(place) = shared.scrapes.clone().try_acquire_owned() else {
         own::request_refused();
@@ -31,7 +34,12 @@ pub(super) async fn metrics(State(shared): State<Shared>, headers: HeaderMap) ->
     let Some(view) = shared.eyes.look().await else { return stuck() };
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     let format = Format::negotiate(accept);
-    let exposition = Exposition::new(view, shared.eyes.own.render(), format);
+    // Where it can't be told, the rest is: counters that are not there are a gap, and no reset.
+    let traffic = tokio::time::timeout(TRAFFIC_MAX, shared.eyes.intake.traffic()).await;
+    let mut exposition = Exposition::new(view, shared.eyes.own.render(), format);
+    if let Ok(Ok(traffic)) = traffic {
+        exposition = exposition.with(traffic);
+    }
     let kind = [(header::CONTENT_TYPE, format.content_type())];
     (kind, Body::from_stream(stream::iter(bounded(exposition, place)))).into_response()
 }
