@@ -9,6 +9,7 @@ pub mod command;
 pub mod database;
 pub mod dns;
 pub mod expect;
+pub mod heartbeat;
 pub mod http;
 pub mod net;
 pub mod received;
@@ -42,6 +43,7 @@ use tokio::time::Instant;
 pub enum Probe {
     Command(command::Command),
     Dns(dns::Dns),
+    Heartbeat(heartbeat::Heartbeat),
     Http(Box<http::Http>),
     Postgres(database::postgres::Postgres),
     Received(received::Receive),
@@ -59,6 +61,7 @@ impl Probe {
         match self {
             Probe::Command(kind) => kind,
             Probe::Dns(kind) => kind,
+            Probe::Heartbeat(kind) => kind,
             Probe::Http(kind) => &**kind,
             Probe::Postgres(kind) => kind,
             Probe::Received(kind) => kind,
@@ -111,6 +114,11 @@ pub trait Kind: Send + Sync {
 
     /// Whether its runs count what happened since the last one, part by part.
     fn counts(&self) -> bool {
+        false
+    }
+
+    /// Whether it looks at nothing but what was received, which only an agent that runs can: a one-shot look skips it.
+    fn is_heard(&self) -> bool {
         false
     }
 

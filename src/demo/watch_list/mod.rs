@@ -5,13 +5,14 @@ pub mod past;
 use crate::config::{Files, Source};
 
 /// Every file of `checks/`; a test demands that none is missing.
-pub const CHECKS: [(&str, &str); 14] = [
+pub const CHECKS: [(&str, &str); 15] = [
     ("checks/cache.toml", include_str!("../../../checks/cache.toml")),
     ("checks/catalog.toml", include_str!("../../../checks/catalog.toml")),
     ("checks/catering.toml", include_str!("../../../checks/catering.toml")),
     ("checks/customers.toml", include_str!("../../../checks/customers.toml")),
     ("checks/database.toml", include_str!("../../../checks/database.toml")),
     ("checks/email.toml", include_str!("../../../checks/email.toml")),
+    ("checks/jobs.toml", include_str!("../../../checks/jobs.toml")),
     ("checks/network.toml", include_str!("../../../checks/network.toml")),
     ("checks/orders.toml", include_str!("../../../checks/orders.toml")),
     ("checks/payments.toml", include_str!("../../../checks/payments.toml")),
