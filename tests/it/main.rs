@@ -28,6 +28,7 @@ mod run;
 mod self_watch;
 mod shipped;
 mod shop;
+mod signatures;
 mod slo_prometheus;
 mod square;
 mod steering;
