@@ -3,8 +3,9 @@
 //! Each fault is rows as the shop would have left them, put among the healthy ones, and knows which shipped checks
 //! must say so: those and no others. Rows of a fault have ids of their own range, so that it can be taken back.
 
+use super::order::Payment;
 use super::row::Row;
-use super::sql::{Inserts, time};
+use super::sql::{Inserts, Value, time};
 use super::{catalog, harm};
 use jiff::{SignedDuration, Timestamp};
 use std::str::FromStr;
@@ -151,6 +152,12 @@ impl ShopFault {
         statements
     }
 
+    /// The payments among its rows, as Square knows them.
+    pub fn payments(self, now: Timestamp) -> Vec<Payment> {
+        let rows = harm::rows(self, now).into_iter().filter(|row| row.table == "payments");
+        rows.filter_map(|row| payment(&row)).collect()
+    }
+
     /// Rows that the fault takes away, until it is taken back: table and condition.
     fn held(self, now: Timestamp) -> Option<(&'static str, String)> {
         let since = |column: &str, hours| {
@@ -191,6 +198,23 @@ impl ShopFault {
         let fault = FACTS.iter().position(|fact| fact.0 == self).unwrap_or_default();
         format!("fa01{fault:04x}-0000-4000-8000-0000{number:06x}{fault:02x}")
     }
+}
+
+/// The other side of a row of `payments`.
+fn payment(row: &Row) -> Option<Payment> {
+    let cell = |name: &str| row.cells.iter().find(|(column, _)| *column == name).map(|(_, value)| value);
+    let (Value::Text(id), Value::Money(amount)) = (cell("squarePaymentId")?, cell("amount")?) else {
+        return None;
+    };
+    let is = |status: &str| cell("status") == Some(&Value::from(status));
+    Some(Payment {
+        id: id.clone(),
+        order_id: id.clone(),
+        at: row.at,
+        amount: *amount,
+        declined: is("FAILED").then_some("GENERIC_DECLINE"),
+        refunded: is("REFUNDED"),
+    })
 }
 
 impl FromStr for ShopFault {

@@ -27,7 +27,7 @@ const PACE: f64 = 20.0;
 const TICK: Duration = Duration::from_secs(1);
 const ORDERS_WAITING_MAX: usize = 16;
 /// As much of the past as Square's checks look at.
-const SQUARES_PAST: SignedDuration = SignedDuration::from_hours(24);
+const SQUARES_PAST: SignedDuration = SignedDuration::from_hours(48);
 /// The hour of the shop's day at which the demo begins.
 const LUNCH: i64 = 12;
 
@@ -85,6 +85,7 @@ impl Shop {
             trade: Trade::new(seed, now - PAST).with_hours_ahead(hours_ahead),
             services,
             on: Arc::clone(&on),
+            misstated: None,
         };
         keeper.begin(now).await.map_err(|error| Error::Database(file.clone(), error))?;
 
@@ -134,6 +135,8 @@ struct Keeper {
     trade: Trade,
     services: Services,
     on: Arc<Mutex<BTreeSet<Switch>>>,
+    /// The id of the payment whose amount at Square is not the shop's.
+    misstated: Option<String>,
 }
 
 impl Keeper {
@@ -183,6 +186,7 @@ impl Keeper {
         match switch {
             Switch::Site(trouble) => self.services.set_site(trouble, on),
             Switch::Square(fault) => self.services.set_square(fault, on),
+            Switch::Books(books) => self.services.set_books(books, on, &mut self.misstated),
             Switch::Upstash(fault) => self.services.set_upstash(fault, on),
             Switch::Resend(fault) => self.services.set_resend(fault, on),
             Switch::Shop(fault) => self.switch_shop(fault, on).await?,
@@ -201,6 +205,13 @@ impl Keeper {
         let statements = if on { fault.inject(now) } else { fault.clear(now) };
         let failed = |error| format!("the demo's database refused the fault: {error}");
         self.execute(statements).await.map_err(failed)?;
+        // In both books: what the shop does wrong by itself is no discrepancy.
+        for payment in fault.payments(now) {
+            self.services.forget(&payment);
+            if on {
+                self.services.book(&payment);
+            }
+        }
         self.trade.set_broken(fault, on);
         Ok(())
     }

@@ -16,6 +16,8 @@ pub struct Payment {
     pub amount: Cents,
     /// Square's code where the card was declined: `GENERIC_DECLINE`, `INSUFFICIENT_FUNDS`, …
     pub declined: Option<&'static str>,
+    /// All of it was given back.
+    pub refunded: bool,
 }
 
 const DECLINES: [&str; 4] = ["GENERIC_DECLINE", "INSUFFICIENT_FUNDS", "CVV_FAILURE", "CARD_EXPIRED"];
@@ -170,7 +172,8 @@ impl Order {
         ];
         trade.planned.add(Row::new("payments", at, cells));
         let order_id = self.square_id.clone();
-        let payment = Payment { id: square_id.clone(), order_id, at, amount: self.total, declined };
+        let payment =
+            Payment { id: square_id.clone(), order_id, at, amount: self.total, declined, refunded: false };
         trade.payments.insert((at, square_id), payment);
         webhook(trade, at);
         id

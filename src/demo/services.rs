@@ -5,7 +5,7 @@ use super::order::Payment;
 use super::resend::inbox::{self, ON_CALL};
 use super::resend::{self, Resend};
 use super::site::{Site, Trouble};
-use super::square::{self, Ending, Square};
+use super::square::{self, Booked, Discrepancy, Ending, Square};
 use super::upstash::{self, Upstash};
 use crate::clock;
 use axum::Router;
@@ -18,6 +18,12 @@ use tokio::task::JoinSet;
 /// Square's checks let payments settle for some seconds before they count them.
 const JUST_NOW: SignedDuration = SignedDuration::from_secs(30);
 const FAILED_AT_ONCE: u32 = 4;
+const OURS: Ending = Ending::Failed("PAYMENT_LIMIT_EXCEEDED");
+/// Books are compared when webhooks have had their time.
+const SETTLED: SignedDuration = SignedDuration::from_mins(40);
+/// The id of the payment of which the shop does not know.
+const UNKNOWN: &str = "FAULT-unknown-payment";
+const MISSTATED_BY: i64 = 300;
 const EMAILS_AT_ONCE: u32 = 20;
 
 /// The prefixes under which the shop's rate limiters write.
@@ -69,14 +75,62 @@ impl Services {
 
     /// What a payment leaves behind everywhere: money, requests that met the rate limiters, an email.
     pub fn pay(&self, payment: &Payment) {
-        let ending = payment.declined.map_or(Ending::Paid, Ending::Declined);
-        let paid = matches!(ending, Ending::Paid);
-        self.square.pay(payment.at, payment.amount.0, ending);
+        self.book(payment);
+        if self.square.faults().contains(&square::Fault::OurFailures) {
+            // The customer's first try, of which the shop has no row: it never came to a payment.
+            self.square.pay(payment.at, payment.amount.0, OURS);
+        }
         for prefix in LIMITERS {
             self.upstash.limit(prefix, "203.0.113.9", true);
         }
-        if paid {
+        if payment.declined.is_none() {
             self.resend.deliver("Your order");
+        }
+    }
+
+    /// What Square knows of a payment.
+    pub fn book(&self, payment: &Payment) {
+        self.square.book(&Booked {
+            id: &payment.id,
+            order_id: &payment.order_id,
+            at: payment.at,
+            amount: payment.amount.0,
+            ending: payment.declined.map_or(Ending::Paid, Ending::Declined),
+            refunded: if payment.refunded { payment.amount.0 } else { 0 },
+        });
+    }
+
+    /// Square does not know of a payment any more.
+    pub fn forget(&self, payment: &Payment) {
+        self.square.forget(&payment.id);
+    }
+
+    /// Makes Square's book differ from the shop's, or agree again.
+    pub fn set_books(&self, discrepancy: Discrepancy, on: bool, changed: &mut Option<String>) {
+        match (discrepancy, on) {
+            (Discrepancy::UnknownPayment, true) => {
+                let at = clock::wall() - SETTLED;
+                self.square.book(&Booked {
+                    id: UNKNOWN,
+                    order_id: UNKNOWN,
+                    at,
+                    amount: 4_250,
+                    ending: Ending::Paid,
+                    refunded: 0,
+                });
+            }
+            (Discrepancy::UnknownPayment, false) => self.square.forget(UNKNOWN),
+            (Discrepancy::OtherAmount, true) => {
+                *changed = self.square.newest_paid(clock::wall() - SETTLED);
+                if let Some(id) = changed {
+                    self.square.misstate(id, MISSTATED_BY);
+                }
+            }
+            (Discrepancy::OtherAmount, false) => {
+                if let Some(id) = changed.take() {
+                    self.square.misstate(&id, -MISSTATED_BY);
+                }
+            }
         }
     }
 
@@ -95,7 +149,7 @@ impl Services {
             // Those who were just paying; the next ones come by themselves.
             let now = clock::wall() - JUST_NOW;
             for _ in 0..FAILED_AT_ONCE {
-                self.square.pay(now, 4_200, Ending::Failed("PAYMENT_LIMIT_EXCEEDED"));
+                self.square.pay(now, 4_200, OURS);
             }
         }
     }

@@ -23,6 +23,7 @@ pub enum Switch {
     Shop(ShopFault),
     Site(Trouble),
     Square(square::Fault),
+    Books(square::Discrepancy),
     Upstash(upstash::Fault),
     Resend(resend::Fault),
 }
@@ -35,6 +36,7 @@ impl Switch {
         let of_square = square::Fault::ALL.into_iter().filter(|fault| *fault != square::Fault::Declines);
         site.chain(ShopFault::all().map(Switch::Shop))
             .chain(of_square.map(Switch::Square))
+            .chain(square::Discrepancy::ALL.map(Switch::Books))
             .chain(upstash::Fault::ALL.map(Switch::Upstash))
             .chain(resend::Fault::ALL.map(Switch::Resend))
     }
@@ -45,6 +47,7 @@ impl Switch {
             Switch::Shop(fault) => fault.name().into(),
             Switch::Site(trouble) => trouble.as_str().into(),
             Switch::Square(fault) => format!("square-{fault}").into(),
+            Switch::Books(books) => books.name().into(),
             Switch::Upstash(fault) => format!("upstash-{fault}").into(),
             Switch::Resend(fault) => format!("resend-{fault}").into(),
         }
@@ -56,6 +59,7 @@ impl Switch {
             Switch::Shop(fault) => fault.title(),
             Switch::Site(trouble) => trouble.title(),
             Switch::Square(fault) => fault.about(),
+            Switch::Books(books) => books.title(),
             Switch::Upstash(fault) => fault.about(),
             Switch::Resend(fault) => fault.about(),
         }
@@ -66,7 +70,9 @@ impl Switch {
         match self {
             Switch::Shop(fault) => fault.checks(),
             Switch::Site(trouble) => trouble.checks(),
-            Switch::Square(_) => &["payments"],
+            Switch::Square(fault) if fault.leaves_the_list() => &["payments"],
+            Switch::Square(_) => &["payments", "reconciliation"],
+            Switch::Books(_) => &["reconciliation"],
             Switch::Upstash(upstash::Fault::LimiterUnused) => &["rate-limiting"],
             Switch::Upstash(upstash::Fault::StorageFull | upstash::Fault::Slow) => &["cache"],
             Switch::Upstash(_) => &["cache", "rate-limiting"],

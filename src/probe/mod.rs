@@ -13,11 +13,13 @@ pub mod heartbeat;
 pub mod http;
 pub mod net;
 pub mod received;
+pub mod reconcile;
 pub mod redis;
 pub mod resend;
 pub mod square;
 pub mod tcp;
 pub mod upstash;
+pub mod webhook_log;
 
 use crate::clock;
 use crate::config::text::{Text, Unresolved, Variables};
@@ -47,12 +49,14 @@ pub enum Probe {
     Http(Box<http::Http>),
     Postgres(database::postgres::Postgres),
     Received(received::Receive),
+    Reconcile(Box<reconcile::Reconcile>),
     Redis(redis::Redis),
     Resend(Box<resend::Resend>),
     Sql(database::sql::Sql),
     Square(Box<square::Square>),
     Tcp(Box<tcp::Tcp>),
     Upstash(upstash::Upstash),
+    WebhookLog(webhook_log::WebhookLog),
 }
 
 impl Probe {
@@ -65,12 +69,14 @@ impl Probe {
             Probe::Http(kind) => &**kind,
             Probe::Postgres(kind) => kind,
             Probe::Received(kind) => kind,
+            Probe::Reconcile(kind) => &**kind,
             Probe::Redis(kind) => kind,
             Probe::Resend(kind) => &**kind,
             Probe::Sql(kind) => kind,
             Probe::Square(kind) => &**kind,
             Probe::Tcp(kind) => &**kind,
             Probe::Upstash(kind) => kind,
+            Probe::WebhookLog(kind) => kind,
         }
     }
 }

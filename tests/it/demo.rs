@@ -31,7 +31,7 @@ fn troubled(found: &BTreeMap<String, Found>) -> BTreeMap<&str, &str> {
 #[tokio::test]
 async fn every_switch_is_told_by_its_checks_and_mended() {
     let shop = open("switches").await;
-    let services = ["http", "square", "upstash", "resend"];
+    let services = ["http", "square", "reconcile", "upstash", "resend"];
     let all = [&services[..], &["sql"]].concat();
     assert_eq!(troubled(&watch(&shop, &all).await), BTreeMap::new());
     for switch in Switch::all().filter(|switch| !STAY.contains(switch)) {
@@ -40,7 +40,8 @@ async fn every_switch_is_told_by_its_checks_and_mended() {
         let on: Vec<_> = listed.iter().filter(|listed| listed.on).map(|listed| &*listed.name).collect();
         assert_eq!(on, [switch.name()]);
         // The tables have a test of their own, which shows that no other check tells.
-        let kinds: &[&str] = if matches!(switch, Switch::Shop(_)) { &["sql"] } else { &services };
+        let kinds: &[&str] =
+            if matches!(switch, Switch::Shop(_)) { &["sql", "reconcile"] } else { &services };
         let found = watch(&shop, kinds).await;
         let troubled = troubled(&found);
         assert_eq!(troubled.keys().copied().collect::<Vec<_>>(), switch.checks(), "{switch:?} {troubled:?}");

@@ -21,6 +21,7 @@ mod log;
 mod once;
 mod pages;
 mod readme;
+mod reconcile;
 mod redis;
 mod resend;
 mod rules;

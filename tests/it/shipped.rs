@@ -38,6 +38,7 @@ fn plan() -> Plan {
         ("SQUARE_ENVIRONMENT", "production"),
         ("SQUARE_LOCATION_ID", "L88917AVBK2S5"),
         ("SQUARE_PRODUCTION_TOKEN", "secret"),
+        ("SQUARE_WEBHOOK_SECRET", "secret"),
         ("UPSTASH_REDIS_REST_TOKEN", "secret"),
         ("UPSTASH_REDIS_REST_URL", "https://cache.example"),
     ];

@@ -63,6 +63,20 @@ impl Fault {
         Fault::SandboxAnswers,
     ];
 
+    /// Whether who reads the list of payments still reads it, and reads the truth.
+    pub const fn leaves_the_list(self) -> bool {
+        matches!(
+            self,
+            Fault::Slow
+                | Fault::Declines
+                | Fault::OurFailures
+                | Fault::LocationInactive
+                | Fault::NoCardProcessing
+                | Fault::WebhookDisabled
+                | Fault::SandboxAnswers
+        )
+    }
+
     /// The name on the command line and over HTTP.
     pub const fn as_str(self) -> &'static str {
         match self {

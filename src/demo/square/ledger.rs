@@ -131,6 +131,12 @@ impl Ledger {
         self.payments.get_mut(self.places.get(id)?)
     }
 
+    pub fn remove(&mut self, id: &str) {
+        if let Some(place) = self.places.remove(id) {
+            self.payments.remove(&place);
+        }
+    }
+
     pub fn of_key(&mut self, key: &str) -> Option<&mut Payment> {
         self.payments.values_mut().rev().find(|payment| payment.idempotency_key.as_deref() == Some(key))
     }

@@ -6,6 +6,7 @@
 
 mod account;
 mod answer;
+mod books;
 mod fault;
 mod gate;
 mod ledger;
@@ -13,6 +14,7 @@ mod orders;
 mod payments;
 mod refunds;
 
+pub use books::{Booked, Discrepancy};
 pub use fault::Fault;
 pub use ledger::Ending;
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// What a board shows of a kind of probe beside its limits: of some dozens of measures those that explain a trouble or tell
 /// how it goes. The rest is there to be asked for.
-const TELLING: [(&str, &[&str]); 7] = [
+const TELLING: [(&str, &[&str]); 9] = [
     ("http", &["status_code", "certificate_expiry_seconds"]),
     (
         "postgres",
@@ -32,6 +32,7 @@ const TELLING: [(&str, &[&str]); 7] = [
             "pooler_clients_waiting",
         ],
     ),
+    ("reconcile", &["payments_compared", "money_at_risk_major_units"]),
     (
         "redis",
         &[
@@ -49,6 +50,7 @@ const TELLING: [(&str, &[&str]); 7] = [
         "upstash",
         &["used_memory_bytes", "hit_ratio", "commands_total", "rate_limit_used", "rate_limit_blocked_ratio"],
     ),
+    ("webhook_log", &["webhooks_compared", "webhooks_missed"]),
 ];
 
 /// The name of the series of a measure.

@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod answer;
+pub mod ask;
 pub mod cell;
 pub(super) mod counting;
 pub mod fault;
@@ -18,7 +19,6 @@ mod properties;
 pub mod pulse;
 pub mod session;
 pub mod sql;
-pub mod sqlite;
 pub mod statements;
 pub mod template;
 pub mod token;
@@ -30,7 +30,7 @@ use secrecy::ExposeSecret;
 use std::path::PathBuf;
 
 /// The address in the text at `key`, with the certificates of `ca` where given.
-fn address(build: &mut Build<'_>, key: &str, url: &Text, ca: Option<&Text>) -> Option<Address> {
+pub fn address(build: &mut Build<'_>, key: &str, url: &Text, ca: Option<&Text>) -> Option<Address> {
     let url = build.secret(key, url);
     let ca = match ca {
         Some(ca) => Some(PathBuf::from(build.text("ca", ca)?)),

@@ -1,13 +1,11 @@
 //! `sql`: a question about the business, asked of the shop's own tables.
 
-use super::address::{Address, Server};
+use super::address::Address;
 use super::answer::{Empty, Label, Reading};
-use super::cell::Table;
+use super::ask::{self, Open};
 use super::counting::Counting;
-use super::session::Session;
 use super::template::{self, Moment, Template};
 use super::token::{self, Dialect};
-use super::{fault, sqlite};
 use crate::config::text::Text;
 use crate::config::value::Period;
 use crate::config::zone::Zone;
@@ -19,7 +17,6 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -128,22 +125,7 @@ impl Kind for Sql {
         }
         let zone = self.zone(build);
         let (address, query, zone) = (address?, query?, zone?);
-        let dialect = match &address {
-            Address::Postgres(_) => Dialect::Postgres,
-            Address::Sqlite(_) => Dialect::Sqlite,
-        };
-        let template = match Template::parse(&query, dialect) {
-            Ok(template) => template,
-            Err(faults) => {
-                for template::Wrong { text, hint } in faults {
-                    match hint {
-                        Some(hint) => build.fault_with_hint("query", text, hint),
-                        None => build.fault("query", text),
-                    }
-                }
-                return None;
-            }
-        };
+        let template = ask::template(build, &query, &address)?;
         self.refuse_what_has_no_effect(&template, build)?;
         Some(Box::new(Question {
             address,
@@ -202,18 +184,12 @@ impl Run for Question {
 
 impl Question {
     async fn ask(&self, cx: &Context) -> Result<Outcome, Fault> {
-        let mut open = match &self.address {
-            Address::Postgres(server) => Open::Postgres(server, Session::open(server, cx).await?),
-            Address::Sqlite(path) => Open::Sqlite(path),
-        };
+        let mut open = Open::at(&self.address, cx).await?;
         let outcome = match (self.counting, cx.counted) {
             (Some(rhythm), Counted::UpTo(cursor)) => self.go_on(cx, &mut open, rhythm, cursor).await,
             _ => self.ask_once(cx, &mut open, cx.now, self.window).await,
         };
-        // After an error the connection is as good as before: the transaction ended with the message.
-        if let Open::Postgres(_, session) = open {
-            session.close().await;
-        }
+        open.close().await;
         outcome
     }
 
@@ -271,48 +247,14 @@ impl Question {
     ) -> Result<Outcome, Fault> {
         let moment = Moment { now: cx.now, to, window, zone: self.zone.clone() };
         let sql = self.template.fill(&moment);
-        let mut reading = Reading {
+        let reading = Reading {
             labels: &self.labels,
             empty: self.empty,
             rows_max: self.rows_max,
-            dialect: Dialect::Postgres,
+            dialect: open.dialect(),
             now: cx.now,
         };
-        let table = match open {
-            Open::Postgres(server, session) => {
-                ask_postgres(server, session, cx, &sql, reading.rows_fetched()).await?
-            }
-            Open::Sqlite(path) => {
-                reading.dialect = Dialect::Sqlite;
-                sqlite::read(path, cx, sql, reading.rows_fetched()).await?
-            }
-        };
+        let table = open.ask(cx, sql, reading.rows_fetched()).await?;
         Ok(reading.read(&table))
     }
-}
-
-/// Where the question is asked.
-enum Open<'a> {
-    Postgres(&'a Server, Session),
-    Sqlite(&'a Path),
-}
-
-/// Through a cursor, so that a query with too many rows costs the server no more than those that are looked at, and
-/// nothing but a query that reads can stand there. It is planned for all rows, as it would be without one.
-async fn ask_postgres(
-    server: &Server,
-    session: &mut Session,
-    cx: &Context,
-    sql: &str,
-    rows_max: usize,
-) -> Result<Table, Fault> {
-    cx.phase("query");
-    let statements = format!(
-        "set local cursor_tuple_fraction = 1;\ndeclare atalaya_check no scroll cursor for\n{sql}\n;\n\
-         fetch {} from atalaya_check",
-        rows_max + 1,
-    );
-    let tables = session.read(cx, server.schema.as_deref(), &statements, rows_max).await;
-    cx.phase_end();
-    tables.map(|mut tables| tables.pop().unwrap_or_default()).map_err(|error| fault::asking(&error))
 }

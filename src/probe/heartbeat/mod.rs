@@ -9,6 +9,7 @@ mod runs;
 mod schedule;
 
 use super::{Build, Context, Kind, MeasureInfo, Run, Running};
+use crate::config::text::Text;
 use crate::config::value::Period;
 use crate::config::zone::Zone;
 use crate::ingest::ping;
@@ -36,6 +37,9 @@ pub struct Heartbeat {
     /// How long a run may take from its start to its end; while it does, the job is not late. Without it until the next
     /// is due.
     longest: Option<Period>,
+    /// What whoever calls shows, such as `"${ATALAYA_INGEST_TOKEN}"`: the check is skipped where it is not set, since
+    /// nobody can call then. Nothing is compared with it here.
+    sent_with: Option<Text>,
 }
 
 impl Kind for Heartbeat {
@@ -49,6 +53,10 @@ impl Kind for Heartbeat {
 
     fn is_heard(&self) -> bool {
         true
+    }
+
+    fn hears(&self) -> Option<&str> {
+        Some(&self.job)
     }
 
     fn build(&self, build: &mut Build<'_>) -> Option<Box<dyn Run>> {
@@ -68,7 +76,8 @@ impl Kind for Heartbeat {
             let text = format!("{longest} is longer than the time from one run to the next, which is {gap}");
             build.fault("longest", text);
         }
-        if !build.found.faults.is_empty() {
+        let can_come = self.sent_with.as_ref().is_none_or(|text| build.secret("sent_with", text).is_some());
+        if !can_come || !build.found.faults.is_empty() {
             return None;
         }
         let expected = Expected { schedule, grace: self.grace.get(), longest };

@@ -81,6 +81,10 @@ impl Kind for Receive {
         true
     }
 
+    fn is_heard(&self) -> bool {
+        true
+    }
+
     fn build(&self, build: &mut Build<'_>) -> Option<Box<dyn Run>> {
         let faults = build.found.faults.len();
         let timed = matches!(self.source, Source::Requests | Source::Queries);

@@ -2,6 +2,7 @@
 //! and what is never parsed can never be shown. Every field may be missing or `null`.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 /// An answer that may carry errors beside, or in place of, what was asked for.
 pub trait Answer {
@@ -64,6 +65,13 @@ pub struct PaymentPage {
     errors: Option<Vec<ApiError>>,
 }
 
+/// `GET /v2/payments/{id}`
+#[derive(Debug, Default, Deserialize)]
+pub struct OnePayment {
+    pub payment: Option<Payment>,
+    errors: Option<Vec<ApiError>>,
+}
+
 #[derive(Debug, Default, Deserialize)]
 pub struct Payment {
     pub id: Option<String>,
@@ -72,6 +80,9 @@ pub struct Payment {
     pub amount_money: Option<Money>,
     /// With the tip.
     pub total_money: Option<Money>,
+    pub updated_at: Option<String>,
+    refunded_money: Option<Money>,
+    refund_ids: Option<Vec<IgnoredAny>>,
     card_details: Option<Details>,
     bank_account_details: Option<Details>,
 }
@@ -97,6 +108,13 @@ impl Payment {
 
     pub fn money(&self) -> Option<&Money> {
         self.total_money.as_ref().or(self.amount_money.as_ref())
+    }
+
+    /// Whether any of it was given back, or is on its way.
+    pub fn has_refunds(&self) -> bool {
+        let refunded = self.refunded_money.as_ref().and_then(|money| money.amount);
+        refunded.is_some_and(|amount| amount > 0)
+            || self.refund_ids.as_ref().is_some_and(|ids| !ids.is_empty())
     }
 }
 
@@ -126,7 +144,7 @@ macro_rules! answers {
     )*};
 }
 
-answers!(Envelope, TokenStatus, Locations, PaymentPage, Subscriptions);
+answers!(Envelope, TokenStatus, Locations, PaymentPage, OnePayment, Subscriptions);
 
 #[cfg(test)]
 mod tests {

@@ -49,7 +49,7 @@ impl Calls {
 /// What is asked.
 pub struct Ask<'a> {
     pub method: Method,
-    pub path: &'static str,
+    pub path: &'a str,
     pub query: &'a [(&'static str, &'a str)],
     /// What a token must be allowed to do for this.
     pub permission: &'static str,
@@ -67,11 +67,22 @@ pub struct Refusal {
     pub fault: Fault,
     /// The pause that Square asked for.
     pub asked: Option<Duration>,
+    /// Square itself, and no proxy before it, says that there is no such thing.
+    pub is_not_found: bool,
 }
 
 impl Refusal {
+    /// What can't be an answer of Square's.
+    pub fn protocol(text: &str) -> Refusal {
+        Refusal::new(Class::Protocol, text.to_owned())
+    }
+
     fn new(class: Class, text: String) -> Refusal {
-        Refusal { fault: Fault::failed(class, text), asked: None }
+        Refusal::of(Fault::failed(class, text))
+    }
+
+    const fn of(fault: Fault) -> Refusal {
+        Refusal { fault, asked: None, is_not_found: false }
     }
 
     /// Whether another call of this run may fare better: not where credentials, quota or the way are the matter.
@@ -107,10 +118,8 @@ impl Client {
             .header(AUTHORIZATION, self.authorization.clone())
             .header("Square-Version", self.version.clone())
             .header(CONTENT_TYPE, "application/json");
-        let response = request
-            .send()
-            .await
-            .map_err(|error| Refusal { fault: api::transport_fault("Square", &error), asked: None })?;
+        let response =
+            request.send().await.map_err(|error| Refusal::of(api::transport_fault("Square", &error)))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = match bounded_body(response, ask).await {
             Ok(body) => body,
@@ -155,7 +164,10 @@ impl Client {
                 Class::Protocol,
                 format!("{said}: redirects are not followed, since they would carry the token elsewhere"),
             ),
-            404 | 405 => Refusal::new(Class::Protocol, format!("{said}: check `api_url`")),
+            404 | 405 => Refusal {
+                is_not_found: code == Some("NOT_FOUND"),
+                ..Refusal::new(Class::Protocol, format!("{said}: check `api_url`"))
+            },
             408 | 500..=599 => {
                 Refusal::new(Class::Protocol, format!("{said}: Square, or a proxy before it, is in trouble"))
             }
@@ -189,7 +201,7 @@ fn limited(said: String) -> Refusal {
         Class::Quota,
         format!("{said}: too many calls with this token, the shop's own included"),
     );
-    Refusal { fault, asked: None }
+    Refusal::of(fault)
 }
 
 /// A serde error may quote the value that it stumbled over, so only the place is told.

@@ -1,17 +1,15 @@
 //! One look at Square, step by step, and what is remembered from look to look.
 
-use super::answer::{Locations, PaymentPage, Subscriptions, TokenStatus};
-use super::client::{Ask, Calls, Client, Refusal, Trouble};
-use super::judge;
+use super::answer::{Subscriptions, TokenStatus};
+use super::client::{Ask, Calls, Client, Trouble};
+use super::patience::Patience;
 use super::payments::{Payments, Window};
-use super::time;
-use super::wait;
+use super::{judge, pages, time};
 use crate::outcome::{Class, Fault, Outcome, Status};
-use crate::probe::api::{self, Gate};
+use crate::probe::api;
 use crate::probe::{Context, Run, Running};
 use jiff::Timestamp;
 use reqwest::Method;
-use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,24 +22,13 @@ pub struct Watch {
     pub settling: Duration,
     pub webhooks: bool,
     pub calls_max: u32,
-    /// The check's period.
-    pub every: Duration,
-    /// Closed while Square wants to be left alone.
-    pub gate: Gate,
-    pub memory: Mutex<Memory>,
-}
-
-/// What outlives a run.
-#[derive(Debug, Default)]
-pub struct Memory {
-    /// Refusals in a row for which Square wants to be left alone.
-    refusals: u32,
-    newest: Option<Newest>,
+    pub patience: Patience,
+    pub newest: Mutex<Option<Newest>>,
 }
 
 /// The newest payment, where there is any, and until when none was missed.
 #[derive(Debug, Clone, Copy)]
-struct Newest {
+pub struct Newest {
     payment: Option<Timestamp>,
     seen_until: Timestamp,
 }
@@ -64,7 +51,7 @@ impl Run for Watch {
 impl Watch {
     async fn look(&self, cx: &Context) -> Outcome {
         let mut outcome = Outcome::ok();
-        if let Err(fault) = self.gate.open() {
+        if let Err(fault) = self.patience.open() {
             outcome.measure("calls", 0.0);
             outcome.fault(fault);
             return outcome;
@@ -75,14 +62,14 @@ impl Watch {
         look.all().await.ok();
         cx.phase_end();
         if !look.wants_a_pause {
-            self.memory().refusals = 0;
+            self.patience.answered();
         }
         look.outcome.measure("calls", f64::from(look.calls.made));
         look.outcome
     }
 
-    fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    fn newest(&self) -> MutexGuard<'_, Option<Newest>> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -125,14 +112,8 @@ impl Look<'_> {
 
     /// The ids of the locations over which payments are counted.
     async fn locations(&mut self) -> Step<Vec<String>> {
-        let ask = Ask {
-            method: Method::GET,
-            path: "/v2/locations",
-            query: &[],
-            permission: "MERCHANT_PROFILE_READ",
-        };
-        let answer = self.watch.client.call::<Locations>(&mut self.calls, &ask).await;
-        let all = answer.map_err(|trouble| self.stop(trouble))?.locations.unwrap_or_default();
+        let all = pages::locations(&self.watch.client, &mut self.calls).await;
+        let all = all.map_err(|trouble| self.stop(trouble))?;
         Ok(judge::locations(&self.watch.locations, &all, &mut self.outcome))
     }
 
@@ -173,7 +154,9 @@ impl Look<'_> {
             return Ok(());
         };
         let mut payments = Payments::default();
-        let complete = self.gather(&locations, window, &mut payments).await?;
+        let add = |payment: &_| payments.add(payment, window);
+        let complete = pages::gather(&self.watch.client, &mut self.calls, &locations, window, add).await;
+        let complete = complete.map_err(|trouble| self.stop(trouble))?;
         payments.tell(complete, &mut self.outcome);
         if complete {
             return self.newest_payment(&locations, window, payments.newest()).await;
@@ -191,43 +174,6 @@ impl Look<'_> {
         Some(Window { from, to })
     }
 
-    /// All pages of all locations, in turns so that a busy location leaves calls to the others. Whether they
-    /// were all seen.
-    async fn gather(&mut self, locations: &[String], window: Window, payments: &mut Payments) -> Step<bool> {
-        let (from, to) = (window.from.to_string(), window.to.to_string());
-        let mut todo: VecDeque<(&str, Option<String>)> =
-            locations.iter().map(|id| (id.as_str(), None)).collect();
-        while let Some((location, cursor)) = todo.pop_front() {
-            let mut query = vec![
-                ("location_id", location),
-                ("begin_time", from.as_str()),
-                ("end_time", to.as_str()),
-                ("sort_order", "ASC"),
-                ("limit", "100"),
-            ];
-            query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
-            let page = match self.page(&query).await {
-                Ok(page) => page,
-                Err(Trouble::NoCallsLeft) => return Ok(false),
-                Err(trouble) => return Err(self.stop(trouble)),
-            };
-            page.payments.iter().flatten().for_each(|payment| payments.add(payment, window));
-            let next = page.cursor.filter(|next| !next.is_empty());
-            if next.is_some() && next == cursor {
-                let text = "Square gave the same cursor twice: the pages of payments have no end";
-                self.outcome.fault(Fault::failed(Class::Protocol, text));
-                return Err(Stopped);
-            }
-            todo.extend(next.map(|next| (location, Some(next))));
-        }
-        Ok(true)
-    }
-
-    async fn page(&mut self, query: &[(&'static str, &str)]) -> Result<PaymentPage, Trouble> {
-        let ask = Ask { method: Method::GET, path: "/v2/payments", query, permission: "PAYMENTS_READ" };
-        self.watch.client.call(&mut self.calls, &ask).await
-    }
-
     /// How long ago the newest payment was made. Square is asked only where the window has none and the runs
     /// before left a gap.
     async fn newest_payment(
@@ -236,7 +182,7 @@ impl Look<'_> {
         window: Window,
         in_window: Option<Timestamp>,
     ) -> Step<()> {
-        let known = self.watch.memory().newest.filter(|known| known.seen_until >= window.from);
+        let known = self.watch.newest().filter(|known| known.seen_until >= window.from);
         let payment = match (in_window, known) {
             (Some(newest), _) => Some(newest),
             (None, Some(known)) => known.payment,
@@ -249,7 +195,7 @@ impl Look<'_> {
                 return Ok(());
             }
         };
-        self.watch.memory().newest = Some(Newest { payment, seen_until: window.to });
+        *self.watch.newest() = Some(Newest { payment, seen_until: window.to });
         match payment {
             Some(newest) => {
                 let age = self.cx.now.duration_since(newest).as_secs_f64().max(0.0);
@@ -264,7 +210,8 @@ impl Look<'_> {
     async fn newest_of(&mut self, locations: &[String]) -> Step<Option<Timestamp>> {
         let mut newest = None;
         for location in locations {
-            let page = self.page(&[("location_id", location), ("sort_order", "DESC"), ("limit", "1")]).await;
+            let query = [("location_id", location.as_str()), ("sort_order", "DESC"), ("limit", "1")];
+            let page = pages::page(&self.watch.client, &mut self.calls, &query).await;
             let page = page.map_err(|trouble| self.stop(trouble))?;
             let created =
                 page.payments.iter().flatten().filter_map(|one| time::parse(one.created_at.as_deref()?));
@@ -292,20 +239,11 @@ impl Look<'_> {
                 self.watch.calls_max
             ))),
             Trouble::Refused(refusal) => {
-                self.keep_pause(&refusal);
+                self.wants_a_pause |= refusal.wants_a_pause();
+                self.watch.patience.refused(&refusal);
                 self.outcome.fault(refusal.fault);
             }
         }
         Stopped
-    }
-
-    fn keep_pause(&mut self, refusal: &Refusal) {
-        if refusal.wants_a_pause() {
-            self.wants_a_pause = true;
-            let mut memory = self.watch.memory();
-            memory.refusals = memory.refusals.saturating_add(1);
-            let chosen = wait::chosen(memory.refusals, self.watch.every, fastrand::f64());
-            self.watch.gate.close(refusal.asked.unwrap_or(chosen), &refusal.fault);
-        }
     }
 }

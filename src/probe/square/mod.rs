@@ -5,35 +5,32 @@
 //! over all locations. A declined card is no fault of Square's and never of this probe's: the counts are
 //! measures, and limits and objectives judge them.
 
+pub mod access;
 pub mod answer;
-mod client;
-mod environment;
+pub mod client;
+pub mod environment;
 mod judge;
 mod look;
-mod payments;
+pub mod pages;
+pub mod patience;
+pub mod payments;
 pub mod reason;
-mod time;
+pub mod time;
 mod wait;
 
-use super::api::Gate;
 use super::{Build, Kind, MeasureInfo, Run};
 use crate::config::text::Text;
 use crate::config::value::Period;
-use client::Client;
-use environment::Environment;
+use access::{Access, Version};
 use look::Watch;
-use reqwest::header::HeaderValue;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use secrecy::ExposeSecret;
+use patience::Patience;
+pub use payments::Window;
+use schemars::JsonSchema;
 use serde::Deserialize;
-use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-/// The version of Square's API that the shop's generation of SDKs speaks.
-const VERSION: &str = "2026-05-20";
 /// More is no watching but copying.
-const CALLS_MAX_MAX: u32 = 500;
+pub const CALLS_MAX_MAX: u32 = 500;
 
 /// Square: the token, the environment, the locations, the payments of the last while, the webhooks.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -82,42 +79,6 @@ const fn ten_seconds() -> Period {
 
 const fn twelve() -> u32 {
     12
-}
-
-/// A release of Square's API.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-struct Version(String);
-
-impl Default for Version {
-    fn default() -> Version {
-        Version(VERSION.to_owned())
-    }
-}
-
-impl TryFrom<String> for Version {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Version, String> {
-        match text.parse::<jiff::civil::Date>() {
-            Ok(date) if date.to_string() == text => Ok(Version(text)),
-            _ => Err(format!("`{text}` is not a version of Square's API such as \"{VERSION}\"")),
-        }
-    }
-}
-
-impl JsonSchema for Version {
-    fn schema_name() -> Cow<'static, str> {
-        "SquareVersion".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "examples": [VERSION] })
-    }
 }
 
 /// Attempted are payments that came to an end, well or badly: succeeded, declined and failed. One that is
@@ -191,88 +152,35 @@ impl Kind for Square {
 
     fn build(&self, build: &mut Build<'_>) -> Option<Box<dyn Run>> {
         // All are asked before any is given up on, so that all that is wrong is told at once.
-        let authorization = self.authorization(build);
-        let environment = self.environment(build);
-        let base = environment.and_then(|environment| self.base(environment, build));
-        let application_id = optional("application_id", self.application_id.as_ref(), build);
-        let locations = self.locations(build);
+        let access = self.access();
+        let client = access.client(build);
+        let application_id = access::optional("application_id", self.application_id.as_ref(), build);
+        let locations = access.locations(build);
         self.check_calls(locations.as_ref().map_or(0, Vec::len), build)?;
-        let client = Client {
-            http: build.net.api.clone(),
-            base: base?,
-            environment: environment?,
-            token: build.secret("token", &self.token)?,
-            authorization: authorization?,
-            version: HeaderValue::from_str(&self.version.0).ok()?,
-        };
         Some(Box::new(Watch {
-            client,
+            client: client?,
             application_id: application_id?,
             locations: locations?,
             window: self.window.get(),
             settling: self.settling.get(),
             webhooks: self.webhooks,
             calls_max: self.calls_max,
-            every: build.every,
-            gate: Gate::default(),
-            memory: Mutex::default(),
+            patience: Patience::new(build.every),
+            newest: Mutex::default(),
         }))
     }
 }
 
 impl Square {
-    fn authorization(&self, build: &mut Build<'_>) -> Option<HeaderValue> {
-        let token = build.secret("token", &self.token)?;
-        let token = token.expose_secret();
-        if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
-            let raw = self.token.raw();
-            build.fault_with_hint(
-                "token",
-                format!("`{raw}` is empty, or holds a space or another character that no token has"),
-                "give the access token alone, without `Bearer`",
-            );
-            return None;
+    fn access(&self) -> Access<'_> {
+        Access {
+            key: None,
+            token: &self.token,
+            environment: &self.environment,
+            api_url: self.api_url.as_ref(),
+            locations: &self.locations,
+            version: &self.version,
         }
-        let mut authorization = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
-        authorization.set_sensitive(true);
-        Some(authorization)
-    }
-
-    fn environment(&self, build: &mut Build<'_>) -> Option<Environment> {
-        let name = build.text("environment", &self.environment)?;
-        let environment = Environment::from_name(&name);
-        if environment.is_none() {
-            let raw = self.environment.raw();
-            build.fault("environment", format!("`{raw}` is neither \"production\" nor \"sandbox\""));
-        }
-        environment
-    }
-
-    fn base(&self, environment: Environment, build: &mut Build<'_>) -> Option<String> {
-        let given = optional("api_url", self.api_url.as_ref(), build)?;
-        if given.is_empty() {
-            return Some(format!("https://{}", environment.host()));
-        }
-        match environment::base_of(&given, environment) {
-            Ok(base) => Some(base),
-            Err(why) => {
-                let raw = self.api_url.as_ref().map_or("", Text::raw);
-                build.fault("api_url", format!("`{raw}` {why}"));
-                None
-            }
-        }
-    }
-
-    /// The ids that are there after holes are filled; `${SQUARE_LOCATION_ID:-}` may be none.
-    fn locations(&self, build: &mut Build<'_>) -> Option<Vec<String>> {
-        let filled: Vec<_> = self
-            .locations
-            .iter()
-            .enumerate()
-            .map(|(at, text)| build.text(&format!("locations.{at}"), text))
-            .collect();
-        let ids: BTreeSet<_> = filled.into_iter().collect::<Option<_>>()?;
-        Some(ids.into_iter().map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).collect())
     }
 
     /// The token, the locations, the webhooks and one page for each location are the least.
@@ -288,10 +196,4 @@ impl Square {
         );
         None
     }
-}
-
-/// Nothing for what is left out; `None` where a fault was reported.
-fn optional(key: &str, text: Option<&Text>, build: &mut Build<'_>) -> Option<String> {
-    let filled = text.map_or_else(|| Some(String::new()), |text| build.text(key, text))?;
-    Some(filled.trim().to_owned())
 }

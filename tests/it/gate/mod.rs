@@ -116,5 +116,6 @@ fn pages() -> Pages {
         private: Router::new().route("/private", get(who)).route("/both", get(who)),
         operators: Router::new().route("/ops/page", get(page)).route("/ops/other", get(page)),
         changes: Router::new().route("/ops/change", post(change)).route("/both", post(change)),
+        senders: Router::new().route("/send", post(async || "taken")),
     }
 }

@@ -3,7 +3,8 @@
 use super::{FORM, House, JSON, SAME_ORIGIN, STRANGER, TOKEN, ask, basic, bearer, header};
 use crate::support::agent::Agent;
 use crate::support::server::directory;
-use atalaya::config::Http;
+use atalaya::config::http::Digest;
+use atalaya::config::{Http, Ingest};
 use std::path::Path;
 
 fn open() -> Http {
@@ -75,6 +76,38 @@ fn each_caller_gets_as_far_as_they_may() {
         check(&house, &[&bearer, foreign], [200, 200, 200, 200]);
     }
     check(&house, &[STRANGER, &cookie, &word, origin, "Sec-Fetch-Site: cross-site"], [200, 200, 200, 403]);
+}
+
+#[test]
+fn whoever_tells_what_happens_may_do_nothing_else() {
+    const SENDER: &str = "the-token-of-the-shop";
+    let ingest = Ingest { token: Some(Digest::of(SENDER)), ..Ingest::default() };
+    let house = House::open(Http { ingest, ..open() });
+    let send = |caller: &[&str]| house.ask("POST", "/send", caller, "").status;
+    let sender = bearer(SENDER);
+    assert_eq!(send(&[STRANGER, &sender]), 200);
+    check(&house, &[STRANGER, &sender], [200, 401, 401, 401]);
+    check(&house, &[&sender], [200, 200, 401, 401]);
+    assert_eq!(send(&[STRANGER, &bearer(TOKEN)]), 200, "a program of an operator may send too");
+    let (cookie, word) = house.log_in("ana");
+    let word = format!("X-CSRF-Token: {word}");
+    for nobody in [
+        &[][..],
+        &[STRANGER],
+        &[STRANGER, &bearer("wrong")],
+        &[&basic("ben", TOKEN)],
+        &[&basic("ben", SENDER)],
+        &[&cookie, &word, SAME_ORIGIN],
+    ] {
+        assert_eq!(send(nobody), 401, "{nobody:?}");
+    }
+}
+
+#[test]
+fn without_a_token_of_its_own_only_operators_send() {
+    let house = House::open(open());
+    assert_eq!(house.ask("POST", "/send", &[&bearer("")], "").status, 401);
+    assert_eq!(house.ask("POST", "/send", &[&bearer(TOKEN)], "").status, 200);
 }
 
 #[test]

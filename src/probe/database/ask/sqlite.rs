@@ -3,8 +3,8 @@
 //! sqlx runs SQLite in a thread of its own, which doesn't end when a run is given up. So a handler that SQLite calls
 //! as it works ends the query at its deadline, or as soon as the run is dropped.
 
-use super::cell::{Cell, Table};
-use super::fault;
+use super::super::cell::{Cell, Table};
+use super::super::fault;
 use crate::clock;
 use crate::outcome::Fault;
 use crate::probe::Context;
