@@ -75,6 +75,7 @@
       if (answer.ok) {
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         localise(page);
+        unfold(page);
         const [old, fresh] = [document.querySelector("main"), page.querySelector("main")];
         if (old && fresh) become(old, fresh);
         find();
@@ -122,10 +123,13 @@
     }
   }
 
-  localise(document);
-  for (const field of document.querySelectorAll("[data-filters]")) {
-    field.closest("[hidden]")?.removeAttribute("hidden");
-    field.addEventListener("input", find);
+  // What does nothing without a script is hidden in the page as it comes.
+  function unfold(root) {
+    for (const field of root.querySelectorAll("[data-filters]")) field.closest("[hidden]")?.removeAttribute("hidden");
   }
+
+  localise(document);
+  unfold(document);
+  document.addEventListener("input", (event) => event.target.matches("[data-filters]") && find());
   if (document.body.dataset.live) listen(document.body.dataset.live);
 })();

@@ -155,6 +155,21 @@ async function operator() {
   await context.close();
 }
 
+/** Rows are found by a word, and stay found while the page changes. */
+async function finding() {
+  const { context, page } = await open();
+  await context.setExtraHTTPHeaders(bearer);
+  await page.goto(base + "/ops/checks");
+  await page.locator("#live").filter({ hasText: "live" }).waitFor();
+  await page.getByLabel("Find").fill("webhook queue");
+  const rows = page.locator("#checks tbody tr:visible");
+  await until("one row", async () => (await rows.count()) === 1);
+  const before = await page.locator("main").innerHTML();
+  await until("the page to change", async () => (await page.locator("main").innerHTML()) !== before);
+  expect((await rows.count()) === 1 && (await page.getByLabel("Find").inputValue()) === "webhook queue", "what was found is lost");
+  await context.close();
+}
+
 /** Whoever has no script sees the same and can do the same. */
 async function noScript() {
   const { context, page } = await open({ javaScriptEnabled: false, viewport: { width: 390, height: 800 } });
@@ -186,6 +201,7 @@ async function visitors() {
 await live();
 await operator();
 await visitors();
+await finding();
 await noScript();
 await everyPage();
 await browser.close();
