@@ -66,6 +66,8 @@ pub enum Event {
     Ran { id: Id, at: Now, run: Run },
     /// Runs were due and did not happen.
     Dropped { id: Id, at: Now, times: u64 },
+    /// Somebody knows that these checks will find something else than before.
+    LookAgain(Vec<Arc<str>>),
     /// The definitions are new.
     Replanned(Definitions),
     /// A part of the agent tells how it is: `store`, `channel/mail`.
@@ -135,6 +137,11 @@ pub struct Eyes {
 }
 
 impl Eyes {
+    /// A way to have checks run beside the schedule, which does not keep the agent from ending.
+    pub fn again(&self) -> Again {
+        Again(self.events.downgrade())
+    }
+
     /// What the agent knows now; `None` when the loop is gone or does not answer in time.
     pub async fn look(&self) -> Option<Arc<View>> {
         let (answer, view) = oneshot::channel();
@@ -199,6 +206,20 @@ impl Eyes {
         }
         let wellness = self.vitals.wellness(clock::now());
         [Part::Runner, Part::Judge].into_iter().find_map(|part| wellness.trouble(part).map(str::to_owned))
+    }
+}
+
+/// Has checks run at once.
+#[derive(Clone)]
+pub struct Again(mpsc::WeakSender<Event>);
+
+impl Again {
+    /// As far as there is room for it: they are looked at when they are due anyway.
+    pub fn look(&self, checks: &[&str]) {
+        if let Some(events) = self.0.upgrade() {
+            let checks = checks.iter().map(|name| Arc::from(*name)).collect();
+            events.try_send(Event::LookAgain(checks)).ok();
+        }
     }
 }
 

@@ -113,6 +113,7 @@ impl Pipeline {
                     self.thinking.think(Fact { at: at.wall, what: What::Dropped { check, times } });
                 }
             }
+            Event::LookAgain(checks) => self.thinking.hurry(&checks),
             Event::Replanned(definitions) => self.replan(definitions),
             Event::Own { part, well, text } => {
                 let what = What::Own { part, well, text };

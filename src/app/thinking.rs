@@ -215,7 +215,12 @@ impl Thinking {
         if batch != Batch::default() {
             self.pending.push_back(batch);
         }
-        let ids: Vec<Id> = thought.hurry.iter().filter_map(|name| self.ids.get(name).copied()).collect();
+        self.hurry(&thought.hurry);
+    }
+
+    /// Has checks run beside the schedule.
+    pub fn hurry(&self, checks: &[Arc<str>]) {
+        let ids: Vec<Id> = checks.iter().filter_map(|name| self.ids.get(name).copied()).collect();
         if !ids.is_empty() {
             self.orders.try_send(Order::Hurry(ids)).ok();
         }

@@ -24,6 +24,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::broadcast::error::RecvError;
 
 /// How often each check of the demo runs, and how long it may take: with both a fault is told within some fifteen
 /// seconds, even one that hangs.
@@ -116,7 +117,18 @@ async fn show(options: Options, signals: Signals) -> Result<(), u8> {
         made: None,
         more,
     };
-    let watching = watch.until_told(signals, |address| {
+    let mut switched = shop.faults.switched();
+    let watching = watch.until_told(signals, |address, again| {
+        tokio::spawn(async move {
+            loop {
+                match switched.recv().await {
+                    Ok(checks) => again.look(checks),
+                    // What was missed is found when its checks are due.
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return,
+                }
+            }
+        });
         // The demo runs all the same: the pages can be read where standard output can't.
         print(&(welcome(address, &site, &token, &left_out) + "\n"), exit::OK);
     });
@@ -179,7 +191,7 @@ fn welcome(address: SocketAddr, site: &str, token: &Token, left_out: &str) -> St
   the shop  {site}/
 {left_out}
 
-Break something, and see it told within some fifteen seconds (http://{address}/faults lists what can break):
+Break something: pages show it at once, and it is told within some fifteen seconds (http://{address}/faults lists what can break):
 
   curl -X POST   -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' -d '{{\"on\": true}}' http://{address}/faults/stuck-orders
   curl -X DELETE -H 'Authorization: Bearer {token}' http://{address}/faults/stuck-orders

@@ -2,7 +2,7 @@
 
 use super::{Definitions, exit, fail, load_files, log, variables};
 use crate::app::files::{SECRET_BYTES_MAX, read_text};
-use crate::app::{App, Sources, Start, home, own};
+use crate::app::{Again, App, Sources, Start, home, own};
 use crate::config::http::Digest;
 use crate::config::{Files, Http, Plan};
 use crate::probe::net::Net;
@@ -61,7 +61,7 @@ pub async fn main(options: Options) -> u8 {
     };
     let more = Pages::default();
     let watch = Watch { plan, files, sources, address, store, token, made, more };
-    match watch.until_told(signals, |_| {}).await {
+    match watch.until_told(signals, |_, _| {}).await {
         Ok(()) => exit::OK,
         Err(error) => fail(error),
     }
@@ -103,8 +103,13 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Runs until SIGTERM or SIGINT; a second one ends it at once. `started` is told where it listens.
-    pub async fn until_told(self, signals: Signals, started: impl FnOnce(SocketAddr)) -> Result<(), String> {
+    /// Runs until SIGTERM or SIGINT; a second one ends it at once. `started` is told where it listens, and how to have
+    /// checks run at once.
+    pub async fn until_told(
+        self,
+        signals: Signals,
+        started: impl FnOnce(SocketAddr, Again),
+    ) -> Result<(), String> {
         let Watch { plan, files, sources, address, store, token, made, more } = self;
         let Signals { mut terminate, mut interrupt, hangup } = signals;
         let access = Access::new(token, plan.http.clone())?;
@@ -136,7 +141,7 @@ impl Watch {
         let follows = follow(access, certificate, app.http.clone());
         tracing::info!(%address, scheme, checks, skipped, "watching");
         app.ready(&format!("watching {checks} checks, {skipped} skipped; {scheme}://{address}"));
-        started(address);
+        started(address, app.eyes.again());
         let why = tokio::select! {
             _ = terminate.recv() => "SIGTERM",
             _ = interrupt.recv() => "SIGINT",

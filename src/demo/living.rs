@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
@@ -92,7 +92,13 @@ impl Shop {
         tasks.spawn(keeper.keep(waiting));
         let site = variables.iter().find(|(name, _)| name == "NEXT_PUBLIC_APP_URL");
         let site = site.map(|(_, address)| address.clone()).unwrap_or_default();
-        Ok(Shop { variables, faults: Faults { orders, on }, site, inbox, _tasks: tasks })
+        Ok(Shop {
+            variables,
+            faults: Faults { orders, on, told: broadcast::Sender::new(ORDERS_WAITING_MAX) },
+            site,
+            inbox,
+            _tasks: tasks,
+        })
     }
 }
 

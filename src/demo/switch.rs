@@ -15,7 +15,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 
 /// One thing that can be broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -106,6 +106,7 @@ pub(super) struct Order {
 pub struct Faults {
     pub(super) orders: mpsc::Sender<Order>,
     pub(super) on: Arc<Mutex<BTreeSet<Switch>>>,
+    pub(super) told: broadcast::Sender<&'static [&'static str]>,
 }
 
 /// A switch, as the control tells it.
@@ -144,7 +145,15 @@ impl Faults {
         let (done, answer) = oneshot::channel();
         let gone = |_| "the demo's shop has ended".to_owned();
         self.orders.send(Order { switch, on, done }).await.map_err(|error| gone(error.to_string()))?;
-        answer.await.map_err(|error| gone(error.to_string()))?
+        answer.await.map_err(|error| gone(error.to_string()))??;
+        // Nobody need listen.
+        self.told.send(switch.checks()).ok();
+        Ok(())
+    }
+
+    /// The checks that find something else from now on, at every switch.
+    pub fn switched(&self) -> broadcast::Receiver<&'static [&'static str]> {
+        self.told.subscribe()
     }
 
     /// Mends everything that is broken.

@@ -86,11 +86,10 @@ async function live() {
   const took = [];
   for (const [on, status, wanted] of [[true, "failed", /impaired|down/], [false, "ok", /well/], [true, "failed", /impaired|down/], [false, "ok", /well/]]) {
     await (on ? api("/faults/site-down", "POST", { on }) : api("/faults/site-down", "DELETE"));
-    await until(`the site to be ${status}`, async () => (await site()) === status);
     took.push(await until(`the page to tell that the site is ${status}`, async () => wanted.test(await shown())));
+    expect((await site()) === status, `the site is not ${status}`);
   }
-  took.sort((a, b) => a - b);
-  expect(took[1] <= 2_000, `a change shows after ${took.map(Math.round)} ms`);
+  expect(Math.max(...took) <= 2_000, `a change shows after ${took.map(Math.round)} ms`);
   expect(await page.evaluate(() => window.untouched), "the page was loaded anew");
   await context.close();
 }
