@@ -4,8 +4,8 @@
 //! nothing is averaged: two crowds of runs show as two bands, where a line of any percentile would show one of them.
 
 use super::axis::{self, Axis};
-use super::ink::{GRID, Ink, cell, series};
-use super::{Range, SIZE, Unit};
+use super::ink::{GRID, Ink, Sheet, cell, series};
+use super::{BOTTOM, LEFT, RIGHT, Range, TOP, Unit};
 use plotters::chart::ChartBuilder;
 use plotters::element::{PathElement, Rectangle};
 use plotters::prelude::IntoDrawingArea;
@@ -31,18 +31,12 @@ pub struct Column {
     pub failed_ratio: f64,
 }
 
-/// The beginning of a drawing, with what it is for those who can't see it.
-pub fn open(label: &str) -> String {
-    let label = label.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
-    format!("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{label}\">", SIZE.0, SIZE.1)
-}
-
 impl Heat {
     pub fn svg(&self, label: &str) -> String {
-        let mut svg = open(label);
+        let mut sheet = Sheet::default();
         // A surface that is text in memory draws everything.
-        self.draw(&mut svg).ok();
-        svg + "</svg>"
+        self.draw(&mut sheet).ok();
+        sheet.svg(label)
     }
 
     /// From the shortest to the longest of all, with some room.
@@ -59,20 +53,20 @@ impl Heat {
         (low * 0.9, high * 1.1)
     }
 
-    fn draw(&self, svg: &mut String) -> Result<(), Box<dyn std::error::Error + '_>> {
+    fn draw(&self, sheet: &mut Sheet) -> Result<(), Box<dyn std::error::Error + '_>> {
         let (from, to) = self.range.seconds();
         let (low, high) = self.durations();
         let most = self.columns.iter().flat_map(|column| &column.cells).map(|(_, _, count)| *count).max();
         let most = (most.unwrap_or(1) as f64).ln_1p();
-        let area = Ink::new(svg, SIZE).into_drawing_area();
+        let area = Ink::new(sheet).into_drawing_area();
         let span = to - from;
         let x = Axis::time(from, to);
         let y = Axis::log(low, high);
         let mut chart = ChartBuilder::on(&area)
-            .margin_top(8)
-            .margin_right(14)
-            .x_label_area_size(22)
-            .y_label_area_size(52)
+            .margin_top(TOP)
+            .margin_right(RIGHT)
+            .x_label_area_size(BOTTOM)
+            .y_label_area_size(LEFT)
             .build_cartesian_2d(x, y)?;
         chart
             .configure_mesh()

@@ -2,13 +2,14 @@
 //!
 //! Colours are numbers of classes: green is the kind (0 a line, 1 a dashed one, 2 a cell of a heat map), blue which one.
 
-use plotters_backend::text_anchor::{HPos, VPos};
+use super::{LEFT, RIGHT, SIZE};
+use plotters_backend::text_anchor::HPos;
 use plotters_backend::{
     BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind,
 };
 use std::fmt::{self, Write};
 
-/// Of a letter of the labels, in the units of the drawing.
+/// Of a letter of the labels, in the units of the drawing: `plotters` leaves out what would overlap.
 const LETTER: f64 = 6.1;
 const LINE: u32 = 11;
 
@@ -30,21 +31,56 @@ pub const fn cell(depth: u8) -> plotters::style::RGBColor {
 /// Lines of the grid.
 pub const GRID: plotters::style::RGBColor = series(0);
 
-/// Writes what it is told to draw.
-pub struct Ink<'a> {
-    svg: &'a mut String,
-    size: (u32, u32),
+/// What was drawn: shapes are stretched to the room that the page has, labels keep their size.
+#[derive(Debug, Default)]
+pub struct Sheet {
+    shapes: String,
+    labels: String,
+    /// Labels of moments so far.
+    moments: u32,
 }
+
+impl Sheet {
+    /// The `svg` element; `label` tells what is in it to those who can't see it.
+    pub fn svg(&self, label: &str) -> String {
+        let mut svg = "<svg class=\"plot\" role=\"img\" aria-label=\"".to_owned();
+        escape(label, &mut svg);
+        let (width, height) = (SIZE.0 - LEFT - RIGHT, SIZE.1);
+        // Writing to a string can't fail.
+        let _ = write!(
+            svg,
+            "\"><svg viewBox=\"{LEFT} 0 {width} {height}\" preserveAspectRatio=\"none\">{}</svg>{}</svg>",
+            self.shapes, self.labels
+        );
+        svg
+    }
+}
+
+/// Text as it may stand in an element or an attribute.
+pub fn escape(text: &str, svg: &mut String) {
+    for c in text.chars() {
+        match c {
+            '<' => svg.push_str("&lt;"),
+            '>' => svg.push_str("&gt;"),
+            '&' => svg.push_str("&amp;"),
+            '"' => svg.push_str("&quot;"),
+            c => svg.push(c),
+        }
+    }
+}
+
+/// Writes what it is told to draw.
+pub struct Ink<'a>(&'a mut Sheet);
 
 type Done = Result<(), DrawingErrorKind<fmt::Error>>;
 
 impl<'a> Ink<'a> {
-    pub fn new(svg: &'a mut String, size: (u32, u32)) -> Ink<'a> {
-        Ink { svg, size }
+    pub fn new(sheet: &'a mut Sheet) -> Ink<'a> {
+        Ink(sheet)
     }
 
     fn write(&mut self, what: fmt::Arguments<'_>) -> Done {
-        self.svg.write_fmt(what).map_err(DrawingErrorKind::DrawingError)
+        self.0.shapes.write_fmt(what).map_err(DrawingErrorKind::DrawingError)
     }
 }
 
@@ -67,7 +103,7 @@ impl DrawingBackend for Ink<'_> {
     type ErrorType = fmt::Error;
 
     fn get_size(&self) -> (u32, u32) {
-        self.size
+        SIZE
     }
 
     fn ensure_prepared(&mut self) -> Done {
@@ -149,26 +185,23 @@ impl DrawingBackend for Ink<'_> {
     }
 
     fn draw_text<S: BackendTextStyle>(&mut self, text: &str, style: &S, (x, y): BackendCoord) -> Done {
-        let anchor = match style.anchor().h_pos {
-            HPos::Left => "start",
-            HPos::Center => "middle",
-            HPos::Right => "end",
+        let share = |at: f64, of: u32| at / f64::from(of) * 100.0;
+        let down = share(f64::from(y), SIZE.1);
+        let labels = &mut self.0.labels;
+        let written = if matches!(style.anchor().h_pos, HPos::Right) {
+            // A value: upon its line, where the plot begins.
+            write!(labels, "<text y=\"{down:.1}%\" dy=\"-4\">")
+        } else {
+            // A moment: below the plot. Where there is little room every second one is left out.
+            let along = share(f64::from(x) - f64::from(LEFT), SIZE.0 - LEFT - RIGHT);
+            let class = if self.0.moments % 2 == 1 { "at between" } else { "at" };
+            self.0.moments += 1;
+            write!(labels, "<text class=\"{class}\" x=\"{along:.2}%\" y=\"{down:.1}%\" dy=\"10\">")
         };
-        let down = match style.anchor().v_pos {
-            VPos::Top => 9,
-            VPos::Center => 4,
-            VPos::Bottom => 0,
-        };
-        let y = y + down;
-        self.write(format_args!("<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\">"))?;
-        for c in text.chars() {
-            match c {
-                '<' => self.write(format_args!("&lt;"))?,
-                '&' => self.write(format_args!("&amp;"))?,
-                c => self.write(format_args!("{c}"))?,
-            }
-        }
-        self.write(format_args!("</text>"))
+        written.map_err(DrawingErrorKind::DrawingError)?;
+        escape(text, labels);
+        labels.push_str("</text>");
+        Ok(())
     }
 
     fn estimate_text_size<S: BackendTextStyle>(

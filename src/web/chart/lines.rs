@@ -1,8 +1,8 @@
 //! Numbers over time, with the bounds that they are held against.
 
 use super::axis::{self, Axis};
-use super::ink::{GRID, Ink, dashed, series};
-use super::{Range, SIZE, Unit};
+use super::ink::{GRID, Ink, Sheet, dashed, series};
+use super::{BOTTOM, LEFT, RIGHT, Range, TOP, Unit};
 use plotters::chart::ChartBuilder;
 use plotters::element::{PathElement, Rectangle};
 use plotters::prelude::IntoDrawingArea;
@@ -18,6 +18,8 @@ pub struct Lines {
     pub bounds: Vec<(f64, u8)>,
     /// The chart reaches at least so high.
     pub top: f64,
+    /// And at most so high: what is above runs along its edge.
+    pub ceiling: f64,
 }
 
 /// One series. Where nothing was measured there is no line.
@@ -32,28 +34,29 @@ pub struct Line {
 impl Lines {
     /// The `svg` element; `label` tells what is in it to those who can't see it.
     pub fn svg(&self, label: &str) -> String {
-        let mut svg = super::heat::open(label);
+        let mut sheet = Sheet::default();
         // A surface that is text in memory draws everything.
-        self.draw(&mut svg).ok();
-        svg + "</svg>"
+        self.draw(&mut sheet).ok();
+        sheet.svg(label)
     }
 
-    fn draw(&self, svg: &mut String) -> Result<(), Box<dyn std::error::Error + '_>> {
+    fn draw(&self, sheet: &mut Sheet) -> Result<(), Box<dyn std::error::Error + '_>> {
         let (from, to) = self.range.seconds();
         let values = self.lines.iter().flat_map(|line| &line.points).filter_map(|(_, value)| *value);
         let bounds = self.bounds.iter().map(|(bound, _)| *bound);
-        let highest = values.clone().chain(bounds).fold(self.top, f64::max).max(1e-9) * 1.08;
+        let highest =
+            values.clone().chain(bounds).fold(self.top, f64::max).min(self.ceiling).max(1e-9) * 1.08;
         let lowest = values.fold(0.0, f64::min);
         let lowest = if lowest < 0.0 { lowest * 1.08 } else { 0.0 };
-        let area = Ink::new(svg, SIZE).into_drawing_area();
+        let area = Ink::new(sheet).into_drawing_area();
         let (unit, span) = (self.unit, to - from);
         let x = Axis::time(from, to);
         let y = Axis::value(lowest, highest);
         let mut chart = ChartBuilder::on(&area)
-            .margin_top(8)
-            .margin_right(14)
-            .x_label_area_size(22)
-            .y_label_area_size(52)
+            .margin_top(TOP)
+            .margin_right(RIGHT)
+            .x_label_area_size(BOTTOM)
+            .y_label_area_size(LEFT)
             .build_cartesian_2d(x, y)?;
         chart
             .configure_mesh()
@@ -73,7 +76,7 @@ impl Lines {
             let pieces = line.points.split(|(_, value)| value.is_none()).filter(|piece| !piece.is_empty());
             for piece in pieces {
                 let points: Vec<(f64, f64)> =
-                    piece.iter().filter_map(|(at, value)| Some((*at, (*value)?))).collect();
+                    piece.iter().filter_map(|(at, value)| Some((*at, (*value)?.min(highest)))).collect();
                 if let [(at, value)] = points.as_slice() {
                     let dot = Rectangle::new(
                         [(*at, *value), (*at + span / 400.0, *value)],
@@ -106,11 +109,28 @@ mod tests {
             lines: vec![Line { number: 2, points: points.to_vec() }],
             bounds: vec![(0.5, 2)],
             top: 0.0,
+            ceiling: f64::INFINITY,
         };
         let svg = lines.svg("shares & <bounds>");
         assert_eq!(svg.matches("class=\"line k2\"").count(), 2, "{svg}");
         assert_eq!(svg.matches("class=\"line dash k2\"").count(), 1, "{svg}");
         assert!(svg.contains("aria-label=\"shares &amp; &lt;bounds&gt;\""), "{svg}");
         assert!(svg.contains(">40 %</text>") && !svg.contains("style="), "{svg}");
+    }
+
+    #[test]
+    fn a_bound_can_be_seen_beside_what_is_far_above_it() {
+        let at = |seconds: i64| Timestamp::from_second(seconds).expect("a moment");
+        let lines = Lines {
+            range: Range { from: at(0), to: at(300) },
+            unit: Unit::Times,
+            lines: vec![Line { number: 1, points: vec![(0.0, Some(0.0)), (300.0, Some(1_000.0))] }],
+            bounds: vec![(10.0, 5)],
+            top: 1.0,
+            ceiling: 40.0,
+        };
+        let svg = lines.svg("x");
+        assert!(svg.contains("d=\"M52 207L745 16\"") && svg.contains(">40×</text>"), "{svg}");
+        assert!(!svg.contains(">500×</text>"), "{svg}");
     }
 }

@@ -2,16 +2,26 @@
 //!
 //! `plotters` lays them out (axes, ticks, labels, series); what it draws goes through [`ink`], which writes classes of the
 //! style sheet in place of colours, since a page whose policy forbids inline styles can't colour anything itself.
+//!
+//! A chart is as wide as there is room, and its letters are as large as those around it: shapes are stretched, labels
+//! stand beside them at shares of the width and height.
 
 mod axis;
+pub mod columns;
 pub mod heat;
 mod ink;
 pub mod lines;
 
 use jiff::Timestamp;
 
-/// Units of the drawing; the page scales it to the room that there is.
+/// Units of the drawing; the page stretches it to the room that there is.
 const SIZE: (u32, u32) = (760, 230);
+/// Units around the plot. `plotters` draws no labels where it has no room for them; the left one is cut off, since labels
+/// of values stand inside, upon their lines.
+const LEFT: u32 = 52;
+const TOP: u32 = 16;
+const RIGHT: u32 = 14;
+const BOTTOM: u32 = 22;
 
 /// What the numbers of an axis are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -53,6 +53,10 @@ struct ConditionRow {
     cost: String,
 }
 
+/// A chart reaches to so many thresholds: the first minute of an outage burns a thousand times as fast as is promised, and
+/// beside it no threshold could be seen.
+const CEILING: f64 = 4.0;
+
 /// One drawing and what its lines are.
 pub struct Chart {
     pub title: String,
@@ -121,21 +125,25 @@ fn charts(view: &ObjectiveView, burns: &Burns, span: Span) -> Vec<Chart> {
     let mut charts = Vec::new();
     for severity in Severity::ALL {
         for tier in tiers(objective, severity) {
-            let pair = [(1, tier.long), (2, tier.short)]
+            let pair = [(1, tier.long), (3, tier.short)]
                 .map(|(number, minutes)| (number, Duration::from_mins(minutes.into())));
             let lines = pair.into_iter().filter_map(|(number, window)| {
                 let (_, rates) = burns.rates.iter().find(|(known, _)| *known == window)?;
                 Some(Line { number, points: points(rates) })
             });
+            let lines: Vec<Line> = lines.collect();
             let threshold = tier.threshold.ratio() / budget;
-            let lines = Lines {
-                range,
-                unit: Unit::Times,
-                lines: lines.collect(),
-                bounds: vec![(threshold, 5)],
-                top: 1.0,
-            };
-            let title = format!("{severity}: both windows above {}×", figure::plain(threshold));
+            let ceiling = (threshold * CEILING).max(1.0);
+            let values = lines.iter().flat_map(|line| &line.points).filter_map(|(_, value)| *value);
+            let above = Some(values.fold(0.0, f64::max)).filter(|highest| *highest > ceiling);
+            let above = above.map(|highest| format!("; the highest was {}×", figure::plain(highest)));
+            let lines =
+                Lines { range, unit: Unit::Times, lines, bounds: vec![(threshold, 5)], top: 1.0, ceiling };
+            let title = format!(
+                "{severity}: both windows above {}×{}",
+                figure::plain(threshold),
+                above.unwrap_or_default()
+            );
             let about = format!("burn rates over the last {}; {title}", span.as_str());
             let keys = pair.map(|(number, window)| (number, format!("over {}", window_word(window))));
             let keys = keys.into_iter().chain([(5, "becomes an alert".to_owned())]).collect();
@@ -148,6 +156,7 @@ fn charts(view: &ObjectiveView, burns: &Burns, span: Span) -> Vec<Chart> {
         lines: vec![Line { number: 4, points: points(&burns.left) }],
         bounds: Vec::new(),
         top: 1.0,
+        ceiling: f64::INFINITY,
     };
     let title = format!("What was left of the budget of {}", window_word(objective.window));
     charts.push(Chart { svg: left.svg(&title), title, keys: vec![(4, "left".to_owned())] });

@@ -7,11 +7,11 @@ use super::{Frame, Shared, Who, shown};
 use crate::judge::limits::DURATION;
 use crate::outcome::Measure;
 use crate::view::{CheckView, View};
+use crate::web::chart::columns;
 use crate::web::page::figure;
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use std::fmt::Write;
 use std::sync::Arc;
 
 /// Sections whose measures are about the business and not about machines.
@@ -59,6 +59,8 @@ struct Table {
     title: String,
     description: Option<String>,
     head: Vec<String>,
+    /// How many columns of it are labels.
+    labels: usize,
     /// Texts of the labels, then values with their share of the highest one in percent.
     rows: Vec<(Vec<String>, Vec<Shown>)>,
     columns: Option<String>,
@@ -81,10 +83,17 @@ pub async fn show(State(shared): State<Shared>, who: Who) -> Response {
                     (check.check.title.clone(), why)
                 })
                 .collect(),
-            tables: business.into_iter().filter_map(table).collect(),
+            tables: tables(&business),
         })
     })
     .await
+}
+
+/// Days first, then tables, then what has a single row.
+fn tables(business: &[&Arc<CheckView>]) -> Vec<Table> {
+    let mut tables: Vec<Table> = business.iter().filter_map(|check| table(check)).collect();
+    tables.sort_by_key(|table| (table.columns.is_none(), table.rows.len() == 1));
+    tables
 }
 
 /// Those that ask the shop's own tables or its vendors, and don't count events.
@@ -165,9 +174,10 @@ fn table(check: &Arc<CheckView>) -> Option<Table> {
         id: check.check.name.to_string(),
         title: check.check.title.clone(),
         description: check.check.description.clone(),
+        labels: first.labels.len(),
         head: labels.chain(names.iter().map(|name| figure::name(name))).collect(),
         rows: shown.collect(),
-        columns: days.then(|| columns(&check.check.title, &names, &rows)),
+        columns: days.then(|| by_day(&check.check.title, &names, &rows)),
     })
 }
 
@@ -176,41 +186,13 @@ fn is_day(text: &str) -> bool {
 }
 
 /// One column a day for the measure in money, or else the first.
-fn columns(title: &str, names: &[&str], rows: &[Labelled<'_>]) -> String {
-    const HEIGHT: f64 = 120.0;
+fn by_day(title: &str, names: &[&str], rows: &[Labelled<'_>]) -> String {
     let which = names.iter().position(|name| name.ends_with("_dollars")).unwrap_or_default();
     let value = |values: &Vec<Option<f64>>| values.get(which).copied().flatten().unwrap_or_default();
     let mut days: Vec<(&str, f64)> =
         rows.iter().map(|(labels, values)| (labels[0].1.as_str(), value(values))).collect();
     days.sort_by(|a, b| a.0.cmp(b.0));
-    let highest = days.iter().map(|(_, value)| *value).fold(1e-9, f64::max);
-    let width = 720.0 / days.len().max(1) as f64;
-    let title = title.replace(['<', '>', '&', '"'], " ");
     let name = figure::name(names[which]);
-    let mut svg = format!(
-        "<svg viewBox=\"0 0 720 {}\" role=\"img\" aria-label=\"{title}: {name} by day\">",
-        HEIGHT + 18.0
-    );
-    for (at, (day, value)) in days.iter().enumerate() {
-        let height = value / highest * HEIGHT;
-        let x = at as f64 * width;
-        // Writing to a string can't fail.
-        let _ = write!(
-            svg,
-            "<rect class=\"f1\" x=\"{x:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{height:.1}\" rx=\"2\"><title>{day}: {}</title></rect>",
-            HEIGHT - height,
-            (width - 3.0).max(1.0),
-            figure::value(names[which], *value),
-        );
-        if at % 7 == days.len().saturating_sub(1) % 7 {
-            let _ = write!(
-                svg,
-                "<text x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
-                x + width / 2.0,
-                HEIGHT + 14.0,
-                &day[5..]
-            );
-        }
-    }
-    svg + "</svg>"
+    let days = days.into_iter().map(|(day, value)| (day, value, figure::value(names[which], value)));
+    columns::svg(&format!("{title}: {name} by day"), &days.collect::<Vec<_>>())
 }
