@@ -63,7 +63,7 @@ impl Span {
     const fn columns(self) -> (u32, u32) {
         match self {
             Span::SixHours => (5, 72),
-            Span::Day => (15, 96),
+            Span::Day => (60, 24),
             Span::Week => (60, 168),
             Span::FourWeeks => (360, 112),
             Span::Quarter => (1440, 90),

@@ -1,6 +1,6 @@
 //! One check: how it is, what it measured, where its time went, and the heat map of how long its runs took.
 
-use super::checks::{icon, quantiles, word};
+use super::checks::{QUANTILES, icon, quantiles, word};
 use super::{Frame, Missing, Shared, Who, shown};
 use crate::app::almanac::{Span, Unread};
 use crate::clock;
@@ -34,6 +34,8 @@ struct CheckPage {
     map: Option<String>,
     unread: Option<String>,
     span: &'static str,
+    /// When the agent began, where that is within the last day: shorter windows know nothing of what was before.
+    young: Option<Timestamp>,
     every: String,
     timeout: String,
 }
@@ -47,7 +49,7 @@ struct Measure {
 
 struct WindowRow {
     name: &'static str,
-    runs: u64,
+    runs: String,
     failed: u64,
     missed: u64,
     available: String,
@@ -76,6 +78,16 @@ enum Source {
     Store(Span),
 }
 
+impl Source {
+    /// What the agent itself has not seen of the last day is in the store, by the hour.
+    fn of(self, age: Duration) -> Source {
+        match self {
+            Source::Slices(Window::Day, ..) if age < Span::Day.length() => Source::Store(Span::Day),
+            other => other,
+        }
+    }
+}
+
 pub async fn show(
     State(shared): State<Shared>,
     who: Who,
@@ -88,7 +100,8 @@ pub async fn show(
         let wanted = asked.span.as_deref().unwrap_or("1h");
         let span = SPANS.into_iter().find(|(span, _)| *span == wanted);
         let (span, source) = span.ok_or_else(|| Missing(format!("there is no span `{wanted}`")))?;
-        let map = map(&shared, &check.check.name, source).await;
+        let age = clock::wall().duration_since(view.started.wall).try_into().unwrap_or_default();
+        let map = map(&shared, &check.check.name, source.of(age)).await;
         let (map, unread) = match map {
             Ok(map) => (map, None),
             Err(Unread(why)) => (None, Some(why)),
@@ -112,6 +125,7 @@ pub async fn show(
             map: map.map(|map| map.svg(&about)),
             unread,
             span,
+            young: Some(view.started.wall).filter(|_| age < Span::Day.length()),
             every: words::duration(check.check.every),
             timeout: words::duration(check.check.timeout),
             check: check.clone(),
@@ -157,7 +171,7 @@ fn measures(check: &CheckView) -> Vec<Measure> {
     let limit = |name: &str| {
         let limit = check.check.limits.iter().find(|limit| limit.measure == name)?;
         let bound = |word: &str, bound: &Option<crate::config::value::Bound>| {
-            bound.as_ref().map(|bound| format!("{word} {bound}"))
+            bound.as_ref().map(|bound| format!("{word} {}", figure::bound(name, &bound.to_string())))
         };
         let both = [bound("degraded", &limit.table.degraded), bound("failed", &limit.table.failed)];
         Some(both.into_iter().flatten().collect::<Vec<_>>().join(", "))
@@ -182,7 +196,7 @@ fn windows(check: &CheckView) -> Vec<WindowRow> {
 fn window_row(name: &'static str, seen: &WindowView) -> WindowRow {
     WindowRow {
         name,
-        runs: seen.counts.known(),
+        runs: figure::plain(seen.counts.known() as f64),
         failed: seen.counts.failed,
         missed: seen.counts.unknown + seen.counts.dropped,
         available: seen.counts.availability().map_or_else(|| "–".to_owned(), |share| words::percent(&share)),
@@ -195,21 +209,23 @@ const ROWS: f64 = 10.0;
 
 fn heat(stretches: &[Stretch], now: clock::Now, step: Duration, count: u64) -> Heat {
     let newest = now.steady.as_secs() / step.as_secs();
-    let begins = (newest + 1).saturating_sub(count) * step.as_secs();
-    let before = now.steady.saturating_sub(Duration::from_secs(begins));
-    let from = now
+    let end = Duration::from_secs((newest + 1) * step.as_secs());
+    let ahead = end.saturating_sub(now.steady);
+    let to = now
         .wall
-        .saturating_sub(SignedDuration::try_from(before).unwrap_or_default())
-        .unwrap_or(Timestamp::MIN);
+        .saturating_add(SignedDuration::try_from(ahead).unwrap_or_default())
+        .unwrap_or(Timestamp::MAX);
+    let length = SignedDuration::from_secs(i64::try_from(count * step.as_secs()).unwrap_or(i64::MAX));
+    let from = to.saturating_sub(length).unwrap_or(Timestamp::MIN);
     let mut columns = vec![Column::default(); usize::try_from(count).unwrap_or_default()];
     for stretch in stretches {
-        let at = stretch.from.as_secs().checked_sub(begins).map(|after| after / step.as_secs());
-        if let Some(column) = at.and_then(|at| columns.get_mut(usize::try_from(at).ok()?)) {
+        // Counted from the newest: an agent that began within the time that is drawn has no slices of what was before.
+        let ago = newest.saturating_sub(stretch.from.as_secs() / step.as_secs());
+        let at = count.checked_sub(ago + 1).and_then(|at| usize::try_from(at).ok());
+        if let Some(column) = at.and_then(|at| columns.get_mut(at)) {
             *column = self::column(&stretch.counts, &stretch.cells);
         }
     }
-    let length = SignedDuration::from_secs(i64::try_from(count * step.as_secs()).unwrap_or(i64::MAX));
-    let to = from.saturating_add(length).unwrap_or(Timestamp::MAX);
     Heat { range: Range { from, to }, step: step.as_secs_f64(), columns }
 }
 
@@ -231,4 +247,22 @@ fn rows(cells: &Cells) -> Vec<(f64, f64, u64)> {
     }
     let edge = |row: i32| 10_f64.powf(f64::from(row) / ROWS);
     rows.into_iter().map(|(row, count)| (edge(row), edge(row + 1), count)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_run_is_at_the_end_however_young_the_agent_is() {
+        let counts = Counts { failed: 1, ..Counts::default() };
+        let stretch = Stretch { from: Duration::from_mins(1), counts, cells: Cells::default(), sum_us: 0 };
+        let wall = Timestamp::from_second(1_000_000).expect("a moment");
+        let now = clock::Now { wall, steady: Duration::from_secs(90) };
+        let heat = heat(&[stretch], now, Duration::from_mins(1), 60);
+        assert_eq!(heat.range.to, wall + SignedDuration::from_secs(30));
+        assert_eq!(heat.range.from, heat.range.to - SignedDuration::from_hours(1));
+        let failed = heat.columns.iter().map(|column| column.failed_ratio > 0.0);
+        assert_eq!(failed.enumerate().filter(|(_, failed)| *failed).collect::<Vec<_>>(), [(59, true)]);
+    }
 }

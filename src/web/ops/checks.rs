@@ -5,7 +5,7 @@ use crate::app::almanac::Span;
 use crate::outcome::Status;
 use crate::record::windows::Minute;
 use crate::view::{CheckView, View, WindowView};
-use crate::web::page::words;
+use crate::web::page::{figure, words};
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
@@ -31,7 +31,7 @@ struct Row {
     explained: Option<String>,
     spark: String,
     quantiles: [String; 3],
-    runs: u64,
+    runs: String,
     available: String,
 }
 
@@ -108,13 +108,16 @@ fn row(view: &View, check: &CheckView, minutes: &[Minute], window: &WindowView) 
         explained: view.explained_by(check).map(|parent| parent.check.title.clone()),
         spark: spark::svg(minutes),
         quantiles: quantiles(window),
-        runs: window.counts.known(),
+        runs: figure::plain(window.counts.known() as f64),
         available: window
             .counts
             .availability()
             .map_or_else(|| "–".to_owned(), |share| words::percent(&share)),
     }
 }
+
+/// What the columns of percentiles are called.
+pub const QUANTILES: [&str; 3] = ["P50", "P95", "P99"];
 
 /// P50, P95 and P99 of good runs, or of failed ones where there is no good one.
 pub fn quantiles(window: &WindowView) -> [String; 3] {

@@ -33,6 +33,13 @@ pub fn value(measure: &str, value: f64) -> String {
     plain(value)
 }
 
+/// The bound of a limit, as it is written in the definition; where that has no unit, with the unit of the measure.
+pub fn bound(measure: &str, text: &str) -> String {
+    let units = [("_seconds", " s"), ("_bytes", " B"), ("_dollars", " $")];
+    let unit = units.into_iter().find(|(end, _)| measure.ends_with(end) && text.ends_with(char::is_numeric));
+    format!("{text}{}", unit.map_or("", |(_, unit)| unit))
+}
+
 /// Whole numbers in groups of three, others with up to two digits behind the point.
 pub fn plain(value: f64) -> String {
     let sign = if value < 0.0 { "−" } else { "" };
@@ -86,5 +93,11 @@ mod tests {
         check("oldest_age_seconds", 300.0, ("oldest age", "5 min"));
         check("pending_orders", 12_345.0, ("pending orders", "12,345"));
         check("change", -0.5, ("change", "−0.5"));
+    }
+
+    #[test]
+    fn a_bound_has_a_unit() {
+        let shown = [("duration_seconds", "> 3"), ("duration_seconds", "> 3s"), ("stuck_orders", "> 0")];
+        assert_eq!(shown.map(|(measure, text)| bound(measure, text)), ["> 3 s", "> 3s", "> 0"]);
     }
 }
