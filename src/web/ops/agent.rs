@@ -39,7 +39,7 @@ const GROUPS: [(&str, &[(&str, &str)]); 4] = [
     (
         "Remembering",
         &[
-            ("atalaya_store_up", "the store can be written (1) or not (0)"),
+            ("atalaya_store_up", "the store can be written"),
             ("atalaya_store_size_bytes", "size of the store"),
             ("atalaya_store_waiting_rows", "rows that wait to be written"),
             ("atalaya_store_given_up_rows_total", "rows given up"),
@@ -65,7 +65,7 @@ pub async fn show(State(shared): State<Shared>, who: Who) -> Response {
         let group = |(title, families): (&'static str, &[(&'static str, &'static str)])| {
             let known = families.iter().filter_map(|(family, name)| {
                 let value = sum(&own, family)?;
-                Some((*name, figure::value(&family.replace("_total", ""), value)))
+                Some((*name, shown_value(family, value)))
             });
             (title, known.collect())
         };
@@ -78,6 +78,15 @@ pub async fn show(State(shared): State<Shared>, who: Who) -> Response {
         })
     })
     .await
+}
+
+/// With its unit; what is one or zero in a metric is yes or no to people.
+fn shown_value(family: &str, value: f64) -> String {
+    match (family.ends_with("_up"), value > 0.0) {
+        (true, true) => "yes".to_owned(),
+        (true, false) => "no".to_owned(),
+        (false, _) => figure::value(&family.replace("_total", ""), value),
+    }
 }
 
 /// The sum over all series of a family; `None` where it has none.

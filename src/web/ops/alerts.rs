@@ -156,7 +156,8 @@ impl AlertCard {
             summary: now.summary.clone(),
             evidence: now.evidence.clone(),
             began: now.began,
-            cause: now.cause.clone(),
+            // Where that is why nobody is told, it is said once.
+            cause: now.cause.clone().filter(|cause| alert.held.as_ref() != Some(cause)),
             runbook: now.runbook.clone(),
             told: told.collect(),
             held: alert.held.clone(),

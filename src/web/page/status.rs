@@ -27,6 +27,11 @@ pub fn render(status: &Status, page: &Page) -> String {
 }
 
 impl StatusPage<'_> {
+    /// Where an end needs no date. In the reader's own zone the two may lie on both sides of a midnight, and be understood.
+    fn is_same_day(from: &Timestamp, to: &Timestamp) -> bool {
+        from.strftime("%F").to_string() == to.strftime("%F").to_string()
+    }
+
     /// Days in words, for those who can't see the bars.
     fn days_in_words(part: &PartStatus) -> String {
         let count = |level: Level| part.days.iter().filter(|day| day.level == level).count();

@@ -57,9 +57,9 @@ const states = ["/ops", "/ops/checks", "/ops/checks?window=28d", "/ops/checks/si
   "/ops/checks/site?span=7d", "/ops/checks/site?span=90d", "/ops/promises", "/ops/promises/uptime?span=28d",
   "/ops/promises/payment-success", "/ops/alerts", "/ops/shop", "/ops/agent"];
 
-/** Every page, narrow and wide, light and dark: no violation, nothing beyond the edge. */
+/** Every page, narrow and wide, light and dark: no violation, nothing beyond the edge, letters that can be read. */
 async function everyPage() {
-  for (const [width, colorScheme] of [[360, "dark"], [1280, "light"]]) {
+  for (const [width, colorScheme] of [[360, "dark"], [360, "light"], [768, "dark"], [1280, "light"]]) {
     // The page's policy forbids scripts from elsewhere, the judge's too; in this context alone it is allowed in.
     const { context, page } = await open({ viewport: { width, height: 800 }, colorScheme, bypassCSP: true });
     await context.setExtraHTTPHeaders(bearer);
@@ -67,6 +67,12 @@ async function everyPage() {
       await page.goto(base + path);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
       expect(wide <= 0, `${path} at ${width}: ${wide} px beyond the edge`);
+      const small = await page.evaluate(() => [...document.querySelectorAll("svg text")].map((text) => text.getBoundingClientRect())
+        .filter((box) => box.width > 0 && box.height < 11).length);
+      expect(small === 0, `${path} at ${width}: ${small} labels of charts are too small to read`);
+      const cut = await page.evaluate(() => [...document.querySelectorAll(".scroll:has(.stack)")]
+        .filter((box) => box.scrollWidth > box.clientWidth).map((box) => box.textContent.slice(0, 40)));
+      expect(width > 360 || cut.length === 0, `${path} at ${width}: one must scroll sideways for ${cut}`);
       await page.evaluate(axe);
       const { violations } = await page.evaluate(() => window.axe.run());
       for (const one of violations) wrong(`${path} at ${width}, ${colorScheme}: ${one.id}: ${one.nodes[0].target}`);
