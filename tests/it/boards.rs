@@ -65,6 +65,14 @@ fn boards_are_whole() {
         let variables: BTreeSet<&str> =
             list(&board["templating"], "list").iter().map(|one| text(one, "name")).collect();
         assert!(variables.contains("datasource") && variables.contains("instance"), "{file}");
+        let marked: Vec<&str> =
+            list(&board["annotations"], "list").iter().map(|one| text(one, "name")).collect();
+        assert_eq!(marked, ["Alerts", "Alerts of Prometheus", "The agent began anew"], "{file}");
+        let ways = list(board, "links");
+        assert!(
+            ways.iter().any(|way| way["tags"] == json!(["atalaya"]) && way["keepTime"] == true),
+            "{file}"
+        );
         let known = |name: &str| variables.contains(name) || name.starts_with("__");
         let mut taken: BTreeSet<(u64, u64)> = BTreeSet::new();
         let mut ids = BTreeSet::new();

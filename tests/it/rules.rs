@@ -74,6 +74,35 @@ fn definitions_with_a_mistake_write_nothing() {
     assert!(told.contains("a.toml:3") && told.contains("nothing was written") && !out.exists(), "{told}");
 }
 
+/// Whoever is told finds what to do, wherever they look.
+#[test]
+fn a_runbook_is_in_the_rules_and_on_the_boards() {
+    let home = directory("rules-runbooks");
+    let write = |name: &str, text: &str| {
+        let file = home.join(name);
+        std::fs::write(&file, text).expect("a file");
+        file.display().to_string()
+    };
+    let checks = "[[check]]\nname = 'door'\nsection = 'site'\nrunbook = 'https://help.example/door'\n\
+                  probe.tcp = { address = '127.0.0.1:1' }\nlimits.duration_seconds = { degraded = '> 1s' }\n";
+    let promises = "[[slo]]\nname = 'open'\nobjective = '99%'\nrunbook = 'https://help.example/open'\n\
+                    indicator.availability = { checks = ['door'] }\n\
+                    [[channel]]\nname = 'desk'\nto.webhook = { url = 'http://127.0.0.1:1/' }\n\
+                    [[contact]]\nname = 'on-call'\nchannels = ['desk']\n[alerting]\npage.to = ['on-call']\n";
+    let (checks, alerts) = (write("a.toml", checks), write("b.toml", promises));
+    for (what, end) in [("rules", ".rules.yml"), ("dashboards", ".json")] {
+        let out = home.join(what);
+        let told =
+            export(&[what, "--checks", &checks, "--alerts", &alerts, "--out", &out.display().to_string()]);
+        assert_eq!(told.0, Some(0), "{}", told.1);
+        let read = |file: &String| std::fs::read_to_string(out.join(file)).expect("a file");
+        let all: String = files(&out, end).iter().map(read).collect();
+        for runbook in ["https://help.example/door", "https://help.example/open"] {
+            assert!(all.contains(runbook), "{what} don't name {runbook}");
+        }
+    }
+}
+
 #[test]
 fn promtool_takes_every_rule_of_both_styles() {
     let home = directory("rules-pyrra");

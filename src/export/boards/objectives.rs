@@ -24,7 +24,7 @@ pub fn board(plan: &Plan) -> Board {
         "Objective",
         "label_values(atalaya_slo_objective_ratio{instance=\"$instance\"}, slo)".to_owned(),
     ));
-    board.row("All promises", vec![table(), timeline(), budgets(), spent()]);
+    board.row("All promises", vec![with_runbooks(table(), plan), timeline(), budgets(), spent()]);
     board.row("$slo", numbers());
     board.row(
         "How fast the budget of $slo burns",
@@ -45,6 +45,13 @@ pub fn board(plan: &Plan) -> Board {
         .collect();
     board.row("What is compared with what is usual", baselines);
     board
+}
+
+/// What to do about each promise that says it. A board shows one at a time and can't choose a link, so all are here.
+fn with_runbooks(panel: Panel, plan: &Plan) -> Panel {
+    let objectives = plan.alerting.objectives.iter();
+    let runbooks = objectives.filter_map(|one| Some((&one.title, one.runbook.as_ref()?)));
+    runbooks.fold(panel, |panel, (title, runbook)| panel.link(format!("What to do: {title}"), runbook))
 }
 
 /// The worst state that holds, as a number.
