@@ -56,6 +56,17 @@ fn the_gravest_of_all_is_the_exit_code() {
 }
 
 #[test]
+fn a_single_look_hears_nothing_and_says_so() {
+    let heard = "[[check]]\nname = 'job'\nprobe.heartbeat = { job = 'job', every = '1h', grace = '1m' }\n";
+    let home = home("heard", &(heard.to_owned() + &plugin("well", "echo fine", "")));
+    let (code, out, _) = told(&atalaya(&home, &[]));
+    assert_eq!(code, Some(0), "{out}");
+    assert!(out.contains("only an agent that runs (`atalaya run`) hears"), "{out}");
+    assert_eq!(told(&atalaya(&home, &["job"])).0, Some(3), "nothing was checked");
+    assert_eq!(told(&atalaya(&home, &["--strict"])).0, Some(2), "{out}");
+}
+
+#[test]
 fn nothing_checked_is_never_success() {
     let skipped =
         "[[check]]\nname = 'later'\ntags = ['x']\nprobe.tcp = { address = '${NOT_SET_ANYWHERE}' }\n";

@@ -135,11 +135,14 @@ mod tests {
     use jiff::Timestamp;
     use std::time::Duration;
 
-    fn built(table: &str) -> Result<Option<Box<dyn Run>>, Vec<(String, String)>> {
+    /// Keys, and what is wrong at each.
+    type Faults = Vec<(String, String)>;
+
+    fn built(table: &str) -> Result<Option<Box<dyn Run>>, Faults> {
         let heartbeat: Heartbeat =
             toml::from_str(table).map_err(|error| vec![(String::new(), error.message().to_owned())])?;
         let variables = Variables::new(Vec::<(&str, &str)>::new(), |_| unreachable!("no files"));
-        let (every, timeout) = (Duration::from_secs(60), Duration::from_secs(10));
+        let (every, timeout) = (Duration::from_mins(1), Duration::from_secs(10));
         let net = Arc::new(Net::new().expect("a network"));
         let mut build = Build { variables: &variables, every, timeout, net: &net, found: Found::default() };
         let run = heartbeat.build(&mut build);

@@ -16,7 +16,7 @@ const GAP_MAX: Duration = Duration::from_hours(24 * 366 * 8);
 /// Where the comparing begins: in the zone without jumps, at a new year.
 const COMPARED_FROM: Timestamp = Timestamp::constant(1_767_225_600, 0);
 /// A job's clock may go before ours, so that its success comes before it was due.
-const EARLY_MAX: Duration = Duration::from_secs(60);
+const EARLY_MAX: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Clone)]
 pub(super) enum Schedule {

@@ -2,7 +2,7 @@
 //!
 //! Texts name moments and no ages, so that they stay as they are for as long as nothing else happens.
 
-use super::runs::{Open, Runs};
+use super::runs::{Ended, Open, Runs};
 use super::schedule::{Schedule, between, later};
 use crate::ingest::{Ping, PingWord, Pings};
 use crate::outcome::{Class, Fault, Outcome};
@@ -111,7 +111,7 @@ impl<'a> Sight<'a> {
 
     /// A run that should have ended. One after which another began and succeeded was lost, and the job is well.
     fn stuck(&self) -> Option<&'a Open<'a>> {
-        let success = self.runs.last_success.as_ref().map(|success| success.began());
+        let success = self.runs.last_success.as_ref().map(Ended::began);
         self.runs.open.iter().find(|run| {
             self.now > self.expected.end_of(run) && success.is_none_or(|success| success < run.began)
         })
@@ -119,18 +119,12 @@ impl<'a> Sight<'a> {
 
     fn running_too_long(&self, run: &Open<'_>) -> Fault {
         let (name, began) = (of_run(run.id), time(run.began));
-        let text = match self.expected.longest {
-            Some(longest) => {
-                let longest = humantime::format_duration(longest);
-                format!("running too long: {name} began at {began} and did not end within {longest}")
-            }
-            None => {
-                let due = time(self.expected.end_of(run));
-                format!(
-                    "running too long: {name} began at {began} and did not end until the next was due, at {due}"
-                )
-            }
+        let end = if let Some(longest) = self.expected.longest {
+            format!("within {}", humantime::format_duration(longest))
+        } else {
+            format!("until the next was due, at {}", time(self.expected.end_of(run)))
         };
+        let text = format!("running too long: {name} began at {began} and did not end {end}");
         Fault::failed(Class::Timeout, text)
     }
 
