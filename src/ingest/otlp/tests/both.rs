@@ -96,7 +96,11 @@ pub(super) struct List {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)]))
+        .collect()
 }
 
 fn value_in_json(value: &AnyValue) -> Value {

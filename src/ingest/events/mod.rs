@@ -10,6 +10,9 @@
 //! Fields that are not named here may hold what customers wrote: they are passed over, whatever they hold, and never kept.
 //! What is wrong with a line is told with its number and never with its content; the good lines count all the same.
 
+#[cfg(test)]
+mod tests;
+
 use super::id::hex;
 use super::statement::normalise;
 use super::{Arrival, Happened, Malformed, Query, Request, StatusClass, route};
@@ -29,6 +32,8 @@ const TIMES_MAX: f64 = 1e6;
 /// Longer than any function may run.
 const SECONDS_MAX: f64 = 24.0 * 60.0 * 60.0;
 const NAME_MAX: usize = 64;
+
+const NO_OBJECT: &str = "is no object that has each field once";
 
 /// What the lines of one body come to.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -109,6 +114,12 @@ fn over_several_lines(body: &[u8]) -> Option<Line<'_>> {
     is_open.then(|| serde_json::from_slice(body).ok()).flatten()
 }
 
+/// serde would take a list for an object without names.
+fn line(text: &[u8]) -> Result<Line<'_>, &'static str> {
+    let line = serde_json::from_slice(text).map_err(|error| what(&error))?;
+    if text.starts_with(b"[") { Err(NO_OBJECT) } else { Ok(line) }
+}
+
 /// Only the place: what serde_json says may repeat a part of the body.
 fn unreadable(error: &serde_json::Error) -> Malformed {
     Malformed(format!("the list {}, at line {}, column {}", what(error), error.line(), error.column()))
@@ -118,7 +129,7 @@ fn what(error: &serde_json::Error) -> &'static str {
     match error.classify() {
         Category::Syntax | Category::Io => "is not JSON",
         Category::Eof => "ends too early",
-        Category::Data => "is no object that has each field once",
+        Category::Data => NO_OBJECT,
     }
 }
 
@@ -133,8 +144,7 @@ impl Reading {
     fn text(&mut self, at: usize, text: &[u8]) {
         self.seen += 1;
         if self.seen <= LINES_MAX {
-            let line = serde_json::from_slice::<Line<'_>>(text).map_err(|error| what(&error));
-            let result = line.and_then(|line| line.arrive(&mut self.lines.arrival));
+            let result = line(text).and_then(|line| line.arrive(&mut self.lines.arrival));
             self.take(at, result);
         }
     }
