@@ -1,0 +1,13 @@
+//! Any text as SQL: short, plain, without literals, and the same for its own result.
+
+#![no_main]
+
+use atalaya::ingest::statement::normalise;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|sql: &str| {
+    let text = normalise(sql);
+    assert!(text.chars().count() <= 500);
+    assert!(!text.contains('\'') && !text.chars().any(char::is_control));
+    assert_eq!(normalise(&text), text);
+});
