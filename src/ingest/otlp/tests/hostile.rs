@@ -35,7 +35,7 @@ fn a_fault_is_told_by_its_place_and_never_by_what_is_there() {
     check(protobuf(b"\x0a\x05abc"), &place("request, a field is longer than what is left"));
     check(protobuf(b"\x08\x05"), &place("request, a field holds something of another type"));
     check(protobuf(b"\x02\x05"), &place("request, a field has a number that none can have"));
-    check(protobuf(b"\x0a\x02\x12\x80"), &place("ResourceSpans, a field is longer than what is left"));
+    check(protobuf(b"\x0a\x02\x12\x80"), &place("ResourceSpans, a number is cut off or too long"));
     check(
         protobuf(b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"),
         &place("request, a number is cut off or too long"),
