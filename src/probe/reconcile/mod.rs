@@ -15,6 +15,7 @@ mod book;
 mod compare;
 mod look;
 mod rows;
+pub mod webhook_log;
 mod words;
 
 use super::database::{self, ask};

@@ -4,16 +4,16 @@
 //! none of the shop's rows was lost on its way, refused, or thrown away: the order that it belongs to stays as it is. Only
 //! a running agent can tell, since only that is sent anything.
 
-use super::database::address::Address;
-use super::database::ask::{self, Open};
-use super::database::cell::{Cell, Table};
-use super::database::template::{Moment, Template};
-use super::database::{self, token};
-use super::{Build, Context, Examine, Kind, MeasureInfo, Run, api};
 use crate::config::text::Text;
 use crate::config::value::Period;
 use crate::ingest::{Received, Vendor};
 use crate::outcome::{Class, Fault, Outcome};
+use crate::probe::database::address::Address;
+use crate::probe::database::ask::{self, Open};
+use crate::probe::database::cell::{Cell, Table};
+use crate::probe::database::template::{Moment, Template};
+use crate::probe::database::{self, token};
+use crate::probe::{Build, Context, Examine, Kind, MeasureInfo, Run, api};
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::Deserialize;
