@@ -85,6 +85,7 @@ fn objective(ppm: u32) -> Objective {
         objective_ppm: ppm,
         window: Duration::from_hours(24 * u64::from(DAYS)),
         indicator: Indicator::Latency { check: Arc::clone(&check), below: Duration::from_millis(500) },
+        instead: None,
         every: BTreeMap::from([(check, Duration::from_secs(5))]),
         rule: Rule::BurnRate,
         page: vec!["somebody".into()],
@@ -289,6 +290,7 @@ fn the_exported_rules_judge_availability_the_same() {
     let checks = vec!["requests".into()];
     let uptime = Objective {
         indicator: Indicator::Availability { checks },
+        instead: None,
         low_traffic: true,
         every: BTreeMap::from([("requests".into(), Duration::from_mins(1))]),
         ..objective(999_000)

@@ -15,6 +15,7 @@ fn objective() -> Objective {
         every: [("site".into(), Duration::from_secs(15))].into(),
         window: Duration::from_hours(28 * 24),
         indicator: Indicator::Availability { checks: vec!["site".into()] },
+        instead: None,
         rule: Rule::BurnRate,
         page: vec!["ops".into()],
         ticket: vec!["team".into()],

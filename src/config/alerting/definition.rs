@@ -27,6 +27,9 @@ pub struct SloTable {
     pub window: Option<Period>,
     /// Which events there are and which of them are good.
     pub indicator: IndicatorTable,
+    /// Which events stand for them where the indicator's check is skipped: what the agent sees by itself as long as nobody
+    /// tells it of customers.
+    pub otherwise: Option<IndicatorTable>,
     /// How it is judged. Default: by burn rates.
     #[serde(default)]
     pub rule: Rule,

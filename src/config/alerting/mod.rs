@@ -69,6 +69,8 @@ pub struct Objective {
     /// Whole days.
     pub window: Duration,
     pub indicator: Indicator,
+    /// Why it is the one that stands for the one that is meant.
+    pub instead: Option<String>,
     /// How often each of its checks runs: what a run found holds until the next one is due.
     pub every: BTreeMap<Arc<str>, Duration>,
     pub rule: Rule,

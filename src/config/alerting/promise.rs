@@ -34,14 +34,7 @@ impl Reader<'_> {
     ) {
         let raw = &at.raw;
         let before = self.faults.len();
-        let is_baseline = matches!(raw.indicator, IndicatorTable::Baseline(_));
-        match (raw.objective, is_baseline) {
-            (None, false) => self.faults.push(at.fault("", "missing key `objective`")),
-            (Some(_), true) => {
-                self.faults.push(at.fault("objective", "`objective`: a baseline promises no share"));
-            }
-            _ => {}
-        }
+        self.share_or_baseline(at);
         let window = raw.window.map_or(WINDOW, Period::get);
         if window > WINDOW_MAX || !window.as_secs().is_multiple_of(DAY.as_secs()) || window.subsec_nanos() > 0
         {
@@ -56,19 +49,18 @@ impl Reader<'_> {
         let ticket = list("ticket", &raw.ticket, &policy.ticket.to);
         let info = list("info", &raw.info, &policy.info.to);
         let (page_windows, ticket_windows) = self.windows(at, window);
-        let indicator = self.indicator(at);
+        let indicator = self.one_of_two(at);
         if self.faults.len() > before {
             return;
         }
         let name: Arc<str> = raw.name.as_str().into();
-        let (indicator, why) = match indicator {
-            Ok(indicator) => (indicator, None),
-            Err(why) => (None, Some(why)),
-        };
-        let Some(indicator) = indicator else {
-            let why = why.unwrap_or_default();
-            alerting.skipped.push(LeftOut { what: "objective", name, place: at.place(""), why });
-            return;
+        let (indicator, instead) = match indicator {
+            Ok((Some(indicator), instead)) => (indicator, instead),
+            Ok((None, _)) => return,
+            Err(why) => {
+                alerting.skipped.push(LeftOut { what: "objective", name, place: at.place(""), why });
+                return;
+            }
         };
         let title = raw.title.clone().unwrap_or_else(|| title_of(&name));
         alerting.objectives.push(Arc::new(Objective {
@@ -80,6 +72,7 @@ impl Reader<'_> {
             objective_ppm: raw.objective.map_or(0, Share::ppm),
             window,
             indicator,
+            instead,
             rule: raw.rule,
             page,
             ticket,
@@ -94,6 +87,39 @@ impl Reader<'_> {
             place: at.place(""),
             name,
         }));
+    }
+
+    /// A baseline promises no share, and everything else does.
+    fn share_or_baseline(&mut self, at: &At<'_, SloTable>) {
+        let raw = &at.raw;
+        let is_baseline = matches!(raw.indicator, IndicatorTable::Baseline(_));
+        if raw
+            .otherwise
+            .as_ref()
+            .is_some_and(|other| matches!(other, IndicatorTable::Baseline(_)) != is_baseline)
+        {
+            self.faults.push(
+                at.fault("otherwise", "`otherwise`: a baseline and a share can't stand for each other"),
+            );
+        }
+        match (raw.objective, is_baseline) {
+            (None, false) => self.faults.push(at.fault("", "missing key `objective`")),
+            (Some(_), true) => {
+                self.faults.push(at.fault("objective", "`objective`: a baseline promises no share"));
+            }
+            _ => {}
+        }
+    }
+
+    /// The indicator that is meant; or the one that stands for it, with why. `Err` where neither can be.
+    fn one_of_two(&mut self, at: &At<'_, SloTable>) -> Result<(Option<Indicator>, Option<String>), String> {
+        let meant = self.indicator(at, "indicator", &at.raw.indicator);
+        let otherwise = at.raw.otherwise.as_ref().map(|table| self.indicator(at, "otherwise", table));
+        match (meant, otherwise) {
+            (Ok(meant), _) => Ok((meant, None)),
+            (Err(why), Some(Ok(otherwise))) => Ok((otherwise, Some(why))),
+            (Err(why), _) => Err(why),
+        }
     }
 
     /// The long windows that page and those that make tickets.
@@ -125,13 +151,18 @@ impl Reader<'_> {
     }
 
     /// `Err` where a check that it is made from does not run; `Ok(None)` where a fault was told.
-    fn indicator(&mut self, at: &At<'_, SloTable>) -> Result<Option<Indicator>, String> {
-        Ok(match &at.raw.indicator {
+    fn indicator(
+        &mut self,
+        at: &At<'_, SloTable>,
+        key: &str,
+        table: &IndicatorTable,
+    ) -> Result<Option<Indicator>, String> {
+        Ok(match table {
             IndicatorTable::Availability(table) => {
                 // It is promised of those that run; that others are skipped is said where they are.
                 let (mut checks, mut skipped) = (Vec::new(), None);
                 for name in &table.checks {
-                    match self.check(at, "indicator.availability.checks", name) {
+                    match self.check(at, &format!("{key}.availability.checks"), name) {
                         Ok(check) => checks.push(check),
                         Err(why) => skipped = Some(why),
                     }
@@ -143,23 +174,23 @@ impl Reader<'_> {
                 }
                 if checks.is_empty() {
                     let text = "`checks`: an objective of no check promises nothing";
-                    self.faults.push(at.fault("indicator.availability.checks", text));
+                    self.faults.push(at.fault(&format!("{key}.availability.checks"), text));
                 }
                 let names = checks.into_iter().flatten().map(|check| check.name.clone());
                 Some(Indicator::Availability { checks: names.collect() })
             }
             IndicatorTable::Latency(table) => {
-                let check = self.check(at, "indicator.latency.check", &table.check)?;
+                let check = self.check(at, &format!("{key}.latency.check"), &table.check)?;
                 check.map(|check| Indicator::Latency { check: check.name.clone(), below: table.below.get() })
             }
             IndicatorTable::Measure(table) => {
-                let check = self.check(at, "indicator.measure.check", &table.check)?;
+                let check = self.check(at, &format!("{key}.measure.check"), &table.check)?;
                 let yields = |check: &Arc<Check>| {
                     table.measure == DURATION || check.definition.kind().may_yield(&table.measure)
                 };
                 if check.as_ref().is_some_and(|check| !yields(check)) {
                     let text = format!("`measure`: `{}` never yields `{}`", table.check, table.measure);
-                    self.faults.push(at.fault("indicator.measure.measure", text));
+                    self.faults.push(at.fault(&format!("{key}.measure.measure"), text));
                 }
                 check.map(|check| Indicator::Measure {
                     check: check.name.clone(),
@@ -170,15 +201,15 @@ impl Reader<'_> {
             IndicatorTable::Counts(table) => {
                 let columns = [&table.good, &table.bad, &table.total];
                 let columns: Vec<&str> = columns.into_iter().flatten().map(String::as_str).collect();
-                let check = self.counting(at, "counts", &table.check, &columns)?;
-                let counts = self.counts(at, table);
+                let check = self.counting(at, &format!("{key}.counts"), &table.check, &columns)?;
+                let counts = self.counts(at, key, table);
                 check
                     .zip(counts)
                     .map(|(check, counts)| Indicator::Counts { check: check.name.clone(), counts })
             }
             IndicatorTable::Baseline(table) => {
                 let columns = [table.count.as_str(), &table.sum, &table.squares];
-                let check = self.counting(at, "baseline", &table.check, &columns)?;
+                let check = self.counting(at, &format!("{key}.baseline"), &table.check, &columns)?;
                 check.map(|check| Indicator::Baseline {
                     check: check.name.clone(),
                     count: table.count.as_str().into(),
@@ -190,7 +221,7 @@ impl Reader<'_> {
         })
     }
 
-    fn counts(&mut self, at: &At<'_, SloTable>, table: &CountsTable) -> Option<Counts> {
+    fn counts(&mut self, at: &At<'_, SloTable>, key: &str, table: &CountsTable) -> Option<Counts> {
         let column = |name: &Option<String>| name.as_deref().map(Arc::<str>::from);
         match (column(&table.good), column(&table.bad), column(&table.total)) {
             (Some(good), None, Some(total)) => Some(Counts::GoodOfTotal { good, total }),
@@ -198,35 +229,34 @@ impl Reader<'_> {
             (Some(good), Some(bad), None) => Some(Counts::GoodAndBad { good, bad }),
             _ => {
                 let text = "exactly two of `good`, `bad` and `total` are wanted";
-                self.faults.push(at.fault("indicator.counts", text));
+                self.faults.push(at.fault(&format!("{key}.counts"), text));
                 None
             }
         }
     }
 
-    /// A `sql` check whose query counts between `$from` and `$to`, and has these columns.
+    /// A check that counts, and counts these: a `sql` check whose query does between `$from` and `$to`, or a `received` one.
     fn counting(
         &mut self,
         at: &At<'_, SloTable>,
-        kind: &str,
+        key: &str,
         name: &str,
         columns: &[&str],
     ) -> Result<Option<Arc<Check>>, String> {
-        let key = format!("indicator.{kind}.check");
-        let Some(check) = self.check(at, &key, name)? else { return Ok(None) };
+        let check_key = format!("{key}.check");
+        let Some(check) = self.check(at, &check_key, name)? else { return Ok(None) };
         if !check.counts {
             let mut fault = at.fault(
-                &key,
-                format!("`check`: `{name}` is no `sql` check that counts from `$from` to `$to`"),
+                &check_key,
+                format!("`check`: `{name}` is no `sql` check that counts from `$from` to `$to`, and no `received` one"),
             );
-            fault.hint = Some("such a check has a query with both, and no `window`".to_owned());
+            fault.hint = Some("such a `sql` check has a query with both, and no `window`".to_owned());
             self.faults.push(fault);
             return Ok(None);
         }
         for column in columns.iter().filter(|column| !check.definition.kind().may_yield(column)) {
-            let key = format!("indicator.{kind}");
-            let text = format!("the query of `{name}` has no column `{column}`");
-            self.faults.push(at.fault(&key, text));
+            let text = format!("`{name}` counts no `{column}`");
+            self.faults.push(at.fault(key, text));
         }
         Ok(Some(check))
     }

@@ -1,5 +1,6 @@
 //! Every bad definition of `alerts/*.toml`, with the exact words that its author reads.
 
+use crate::config::alerting::Indicator;
 use crate::config::text::Variables;
 use crate::config::{Files, Plan, Source, load};
 use crate::probe::net::Net;
@@ -111,14 +112,11 @@ fn a_promise_is_one_that_can_be_judged() {
         &counts("good = 'succeeded'"),
         &["a.toml:4:20: exactly two of `good`, `bad` and `total` are wanted"],
     );
-    check(
-        &counts("good = 'won', total = 'tried'"),
-        &["a.toml:4:20: the query of `paid` has no column `won`"],
-    );
+    check(&counts("good = 'won', total = 'tried'"), &["a.toml:4:20: `paid` counts no `won`"]);
     check(
         &counts("good = 'succeeded', total = 'tried'").replace("check = 'paid'", "check = 'web'"),
         &[
-            "a.toml:4:30: `check`: `web` is no `sql` check that counts from `$from` to `$to`\n  hint: such a check has a query with both, and no `window`",
+            "a.toml:4:30: `check`: `web` is no `sql` check that counts from `$from` to `$to`, and no `received` one\n  hint: such a `sql` check has a query with both, and no `window`",
         ],
     );
 }
@@ -170,4 +168,28 @@ fn a_dead_mans_switch_is_an_address() {
     assert!(plan("[alerting]\ndead_mans_switch = 'https://hc-ping.com/secret'\n").is_ok());
     let none = plan("[alerting]\ndead_mans_switch = '${NOT_SET:-}'\n").expect("no switch");
     assert!(none.alerting.dead_mans_switch.is_none());
+}
+
+#[test]
+fn what_the_agent_sees_stands_for_customers_that_nobody_tells_of() {
+    let slo = |check: &str, otherwise: &str| {
+        let counts =
+            format!("indicator.counts = {{ check = '{check}', good = 'succeeded', total = 'tried' }}");
+        format!("[[slo]]\nname = 'paid'\nobjective = '98%'\n{counts}\n{otherwise}\n")
+    };
+    let web = "otherwise.latency = { check = 'web', below = '1s' }";
+    let told = plan(&slo("paid", web)).expect("valid");
+    assert!(matches!(told.alerting.objectives[0].indicator, Indicator::Counts { .. }));
+    assert_eq!(told.alerting.objectives[0].instead, None);
+    let untold = plan(&slo("gone", web)).expect("valid");
+    let objective = &untold.alerting.objectives[0];
+    assert!(matches!(objective.indicator, Indicator::Latency { .. }));
+    assert!(objective.instead.as_ref().is_some_and(|why| why.contains("`gone` is skipped")));
+    assert_ne!(objective.generation, told.alerting.objectives[0].generation, "they are not the same events");
+    let neither = plan(&slo("gone", "")).expect("valid");
+    assert!(neither.alerting.objectives.is_empty() && neither.alerting.skipped.len() == 1);
+    check(
+        &slo("paid", "otherwise.latency = { check = 'wbe', below = '1s' }"),
+        &["a.toml:5:31: there is no check `wbe`\n  hint: did you mean `web`?"],
+    );
 }
