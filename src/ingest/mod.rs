@@ -291,8 +291,8 @@ pub trait Received: Send + Sync {
     /// The pings of a job: the newest of each word, however old, and all since then, a bounded number of them.
     fn pings<'a>(&'a self, job: &'a str, since: Timestamp) -> Told<'a, Pings>;
 
-    /// What was received from `from` (inclusive) to `to` (exclusive), by whole minutes; `to` is not yet to come. What is
-    /// received after this was asked never counts in it.
+    /// What was received from `from` (inclusive) to `to` (exclusive), by whole minutes. To the minutes that were over when this
+    /// was asked nothing is ever added.
     fn sum(&self, source: Source, from: Timestamp, to: Timestamp) -> Told<'_, Sum>;
 
     /// When something of that kind was received last, if ever.

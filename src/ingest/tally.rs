@@ -322,7 +322,9 @@ mod tests {
         ) {
             let tally = |(number, count, took): &(i64, u64, Vec<u64>)| {
                 let mut cells = Cells::default();
-                took.iter().for_each(|us| cells.add(Side::Good, Duration::from_micros(*us)));
+                for us in took {
+                    cells.add(Side::Good, Duration::from_micros(*us));
+                }
                 (*number, Tally { count: *count, took: cells })
             };
             let tallies: Vec<_> = tallies.iter().map(tally).collect();

@@ -7,7 +7,6 @@ use crate::probe::MeasureInfo;
 use crate::record::cells::Side;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
 /// Since something came last.
 pub const SILENCE: &str = "silence_seconds";
@@ -112,17 +111,16 @@ pub fn add_derived(source: Source, counts: &mut BTreeMap<Arc<str>, f64>) {
 pub fn rates(
     source: Source,
     sum: &Sum,
-    counts: &BTreeMap<Arc<str>, f64>,
-    window: Duration,
+    (counts, seconds): (&BTreeMap<Arc<str>, f64>, f64),
     outcome: &mut Outcome,
 ) {
     let count = |name: &str| counts.get(name).copied().unwrap_or_default();
     match source {
         Source::Requests => {
-            outcome.measure("requests_per_second", count(REQUESTS) / window.as_secs_f64());
+            outcome.measure("requests_per_second", count(REQUESTS) / seconds);
             outcome.measure(FAILED_RATIO, count(REQUESTS_FAILED) / count(REQUESTS));
         }
-        Source::Queries => outcome.measure("queries_per_second", count(QUERIES) / window.as_secs_f64()),
+        Source::Queries => outcome.measure("queries_per_second", count(QUERIES) / seconds),
         Source::Events | Source::Square | Source::Resend => return,
     }
     // A customer waits for an error as long as for a page.

@@ -45,7 +45,7 @@ pub struct Receive {
     /// What whoever sends shows, such as `"${ATALAYA_INGEST_TOKEN}"`: the check is skipped where it is not set, since
     /// nothing can come then. Nothing is compared with it here.
     sent_with: Option<Text>,
-    /// What is measured now: at least a minute, at most a day. Default: `"5m"`.
+    /// What is measured now: at least a minute, at most a day; it begins with a whole minute. Default: `"5m"`.
     window: Option<Period>,
 }
 
@@ -151,15 +151,16 @@ impl Run for Question {
 impl Question {
     async fn ask(&self, cx: &Context, received: &dyn Received) -> Result<Outcome, String> {
         let mut outcome = Outcome::ok();
-        let to = minute_begin(cx.now);
-        let from = earlier(to, self.window);
-        let sum = received.sum(self.source, from, to).await?;
+        // With what came so far in the minute that is under way: whoever looks wants to see what happens now.
+        let from = minute_begin(earlier(cx.now, self.window));
+        let sum =
+            received.sum(self.source, from, minute_begin(cx.now + SignedDuration::from_mins(1))).await?;
         if sum.is_deaf {
             outcome.note(
                 "for a part of the window nobody listened: the agent was not running, or could not write",
             );
         }
-        self.measure(&sum, &mut outcome);
+        self.measure(&sum, cx.now.duration_since(from).as_secs_f64(), &mut outcome);
         if let Some(newest) = received.newest(self.source).await? {
             outcome.measure(measures::SILENCE, cx.now.duration_since(newest).as_secs_f64().max(0.0));
         }
@@ -194,9 +195,9 @@ impl Question {
         counts
     }
 
-    fn measure(&self, sum: &Sum, outcome: &mut Outcome) {
+    fn measure(&self, sum: &Sum, seconds: f64, outcome: &mut Outcome) {
         let counts = self.counts(sum);
-        measures::rates(self.source, sum, &counts, self.window, outcome);
+        measures::rates(self.source, sum, (&counts, seconds), outcome);
         for (name, value) in counts {
             outcome.measure(name.to_string(), value);
         }

@@ -28,7 +28,7 @@ pub struct WebhookLog {
     vendor: Vendor,
     /// The key with which the vendor signs what it sends here: without one nothing is received, so where its variable is
     /// not set the check is skipped.
-    signature_key: Text,
+    sent_with: Text,
     /// The shop's database: `postgresql://user:password@host:5432/database`, also through a pooler and with Prisma's
     /// parameters, or `sqlite:/path/to/file`.
     url: Text,
@@ -98,7 +98,7 @@ impl Kind for WebhookLog {
     }
 
     fn build(&self, build: &mut Build<'_>) -> Option<Box<dyn Run>> {
-        let key = build.secret("signature_key", &self.signature_key);
+        let key = build.secret("sent_with", &self.sent_with);
         let address = database::address(build, "url", &self.url, self.ca.as_ref());
         let query = build.text("query", &self.query);
         let rows = (1..=ROWS_MAX).contains(&self.rows_max);

@@ -161,7 +161,7 @@ impl Look<'_> {
         if complete {
             return self.newest_payment(&locations, window, payments.newest()).await;
         }
-        let (calls, seen) = (self.watch.calls_max, payments.len());
+        let (calls, seen) = (self.watch.calls_max, payments.number());
         self.outcome.fault(Fault::internal(format!(
             "counts are incomplete: `calls_max` = {calls} was reached after {seen} payments; raise it or shorten `window`"
         )));

@@ -60,7 +60,8 @@ impl Payments {
         self.fates.insert(id.clone(), fate(payment, status));
     }
 
-    pub fn len(&self) -> usize {
+    /// How many there are in the window.
+    pub fn number(&self) -> usize {
         self.fates.len()
     }
 

@@ -216,7 +216,7 @@ name = "reconciled"
 probe.reconcile = { square = { token = "${SECRET}", environment = "sandbox", api_url = "${SECRET}", locations = ["${SECRET}"], version = "2026-05-20" }, url = "${SECRET}", query = "select a as id, b as cents, status from p where c >= $from and c < $to", currency = "USD", window = "2h", lag = "5m", slack = "10m", failed_above_cents = 5, rows_max = 7, calls_max = 9 }
 [[check]]
 name = "logged"
-probe.webhook_log = { vendor = "square", signature_key = "${SECRET}", url = "${SECRET}", query = "select a as id from p where c >= $from and c < $to", window = "2h", lag = "5m", slack = "10m", rows_max = 7 }
+probe.webhook_log = { vendor = "square", sent_with = "${SECRET}", url = "${SECRET}", query = "select a as id from p where c >= $from and c < $to", window = "2h", lag = "5m", slack = "10m", rows_max = 7 }
 [[check]]
 name = "plugged"
 probe.command = { argv = ["${SECRET}", "-H", "${SECRET}"], environment = { TOKEN = "${SECRET}" }, directory = "/${SECRET}", timeout_status = "unknown", output_max = "1KiB" }

@@ -46,7 +46,7 @@ const QUERY: &str =
 
 fn table(url: &str, query: &str) -> String {
     format!(
-        "probe.webhook_log = {{ vendor = 'square', signature_key = 'k', url = '{url}', query = '{query}', window = '1h', lag = '5m', slack = '10m' }}"
+        "probe.webhook_log = {{ vendor = 'square', sent_with = 'k', url = '{url}', query = '{query}', window = '1h', lag = '5m', slack = '10m' }}"
     )
 }
 
