@@ -153,9 +153,30 @@ fn trouble<'a>(
     })
 }
 
-/// From the checks of the site over five minutes, until the shop sends its own requests.
+/// From the requests of customers where the shop tells of them, else from the checks of the site over five minutes.
 fn performance(view: &View, not_measured: &mut Map<String, Value>) -> Value {
-    let site: Vec<&CheckView> = of_section(view, "site").collect();
+    of_customers(view).unwrap_or_else(|| of_checks(view, not_measured))
+}
+
+/// `None` where no check hears of requests, and where none came: what the agent does by itself says more then.
+fn of_customers(view: &View) -> Option<Value> {
+    let check =
+        view.checks.iter().find(|check| check.measure("requests").is_some_and(|requests| requests > 0.0))?;
+    let measured = |name: &str| check.measure(name);
+    Some(json!({
+        "avgResponseTime": measured("mean_seconds").map(milliseconds),
+        "p95ResponseTime": measured("p95_seconds").map(milliseconds),
+        "errorRate": measured("requests_failed_ratio"),
+        "throughput": measured("requests_per_second"),
+        "source": "requests",
+        "check": &*check.check.name,
+        "runs": null,
+    }))
+}
+
+fn of_checks(view: &View, not_measured: &mut Map<String, Value>) -> Value {
+    let site: Vec<&CheckView> =
+        of_section(view, "site").filter(|check| !check.check.definition.kind().is_heard()).collect();
     let (mut weighted, mut runs, mut failed) = (0.0, 0, 0);
     for window in site.iter().map(|check| &check.windows[0]) {
         let known = window.counts.known();
@@ -172,8 +193,10 @@ fn performance(view: &View, not_measured: &mut Map<String, Value>) -> Value {
     }
     let why = "requests of customers are known when the shop sends spans or events";
     not_measured.insert("performance.throughput".to_owned(), why.into());
+    not_measured.insert("performance.p95ResponseTime".to_owned(), why.into());
     json!({
         "avgResponseTime": mean,
+        "p95ResponseTime": null,
         "errorRate": error_rate,
         "throughput": null,
         "source": if runs > 0 { Some("checks") } else { None },
@@ -247,6 +270,29 @@ mod tests {
         };
         let not_run = "the check `orders` can't tell: it was due and did not run";
         check(dropped, Some(not_run), Some("the check `shop` can't tell: it was due and did not run"));
+    }
+
+    #[test]
+    fn performance_is_of_customers_where_the_shop_tells_of_them() {
+        const TOLD: &str = "[[check]]\nname = 'site'\nsection = 'site'\nprobe.tcp = { address = '127.0.0.1:1' }\n\
+                            [[check]]\nname = 'requests'\nsection = 'site'\nprobe.received = { source = 'requests' }\n";
+        let performance = |requests: f64| {
+            let view = view(TOLD, |name, record| {
+                let mut outcome = Outcome::ok();
+                if name == "requests" {
+                    outcome.measure("requests", requests);
+                    outcome.measure("mean_seconds", 0.25);
+                    outcome.measure("requests_failed_ratio", 0.02);
+                    outcome.measure("requests_per_second", 1.5);
+                }
+                record.run(at(1), run(1, outcome));
+            });
+            let report = report(&view);
+            let of = &report["performance"];
+            (of["source"].clone(), of["avgResponseTime"].clone(), of["throughput"].clone())
+        };
+        assert_eq!(performance(90.0), (json!("requests"), json!(250.0), json!(1.5)));
+        assert_eq!(performance(0.0), (json!("checks"), json!(3.0), Value::Null));
     }
 
     #[test]
