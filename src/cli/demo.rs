@@ -13,8 +13,10 @@ use crate::config::text::Variables;
 use crate::config::{Plan, Skipped};
 use crate::demo::Shop;
 use crate::demo::switch::Switch;
+use crate::demo::voice;
 use crate::demo::watch_list::{self, past};
 use crate::probe::net::Net;
+use crate::store::inbox::Inbox;
 use crate::store::{Store, StoreError};
 use crate::view::past::DAYS;
 use crate::web::access::gate::Pages;
@@ -72,7 +74,7 @@ pub async fn main(options: Options) -> u8 {
 async fn show(options: Options, signals: Signals) -> Result<(), u8> {
     let directory = tempfile::Builder::new().prefix("atalaya-demo-").tempdir();
     let directory = directory.map_err(|error| fail(format!("can't make a temporary folder: {error}")))?;
-    let shop = Shop::start(options.seed, directory.path()).await.map_err(fail)?;
+    let mut shop = Shop::start(options.seed, directory.path()).await.map_err(fail)?;
     for fault in &options.faults {
         shop.faults.set(*fault, true).await.map_err(fail)?;
     }
@@ -104,7 +106,8 @@ async fn show(options: Options, signals: Signals) -> Result<(), u8> {
     let left_out = left_out(&plan);
     let site = shop.site.clone();
     let store = directory.path().join(home::STORE);
-    remember(&plan, options.seed, &store).await.map_err(fail)?;
+    remember(&plan, options.seed, &shop, &store).await.map_err(fail)?;
+    let client = net.api.clone();
     let sources = Sources { origin, variables: Arc::new(variables), net };
     let watch = Watch {
         plan,
@@ -119,6 +122,7 @@ async fn show(options: Options, signals: Signals) -> Result<(), u8> {
     };
     let mut switched = shop.faults.switched();
     let watching = watch.until_told(signals, |address, again| {
+        shop.speak_to(address, client);
         tokio::spawn(async move {
             loop {
                 match switched.recv().await {
@@ -136,8 +140,14 @@ async fn show(options: Options, signals: Signals) -> Result<(), u8> {
 }
 
 /// Gives the agent a past, which it finds when it opens its store.
-async fn remember(plan: &Plan, seed: u64, store: &Path) -> Result<(), StoreError> {
-    let past = past::simulated(plan, DAYS, seed, clock::wall());
+async fn remember(plan: &Plan, seed: u64, shop: &Shop, store: &Path) -> Result<(), StoreError> {
+    let now = clock::wall();
+    let (payments, hours_ahead) = &shop.past;
+    let heard = voice::past::heard(seed, &plan.http.ingest, payments, (now, *hours_ahead));
+    let (mut inbox, _) = Inbox::open(Some(store)).await?;
+    inbox.import(&heard).await?;
+    inbox.close().await;
+    let past = past::simulated(plan, DAYS, seed, now);
     let (store, _) = Store::open(store).await?;
     store.import(&past.runs, &past.days).await?;
     store.write(&past.episodes).await?;

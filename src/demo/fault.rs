@@ -210,6 +210,7 @@ fn payment(row: &Row) -> Option<Payment> {
     Some(Payment {
         id: id.clone(),
         order_id: id.clone(),
+        event: id.clone(),
         at: row.at,
         amount: *amount,
         declined: is("FAILED").then_some("GENERIC_DECLINE"),

@@ -4,16 +4,20 @@
 //! writes; switches are orders to it, so that a fault and the trade that goes on never meet half-way.
 
 use super::fault::ShopFault;
+use super::order::Payment;
 use super::schema::{self, Dialect};
 use super::services::Services;
 use super::switch::{Faults, Order, Switch};
 use super::trade::{PAST, Trade};
+use super::voice::speak::{self, SAYINGS_MAX, Secrets};
+use super::voice::{Saying, Voice};
 use crate::clock;
 use axum::Router;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -38,9 +42,14 @@ pub struct Shop {
     pub faults: Faults,
     /// The web shop, to look at.
     pub site: String,
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
     /// Pages with what the on-call person got.
     pub inbox: Router,
+    /// What customers paid in the last two days, and how many hours its day is ahead of UTC.
+    pub past: (Vec<Payment>, i64),
+    /// What it says, until there is somebody to say it to.
+    sayings: Option<mpsc::Receiver<Saying>>,
+    secrets: Arc<Secrets>,
 }
 
 /// Why the shop can't be opened.
@@ -78,6 +87,9 @@ impl Shop {
         let hours_ahead = hours_ahead(now);
         variables.push(("SHOP_TIME_ZONE".to_owned(), zone(hours_ahead)));
         let inbox = services.inbox();
+        let secrets = Arc::new(Secrets::new());
+        variables.extend(secrets.variables().map(|(name, value)| (name.to_owned(), value)));
+        let (says, sayings) = mpsc::channel(SAYINGS_MAX);
         let on = Arc::new(Mutex::new(BTreeSet::new()));
         let (orders, waiting) = mpsc::channel(ORDERS_WAITING_MAX);
         let mut keeper = Keeper {
@@ -86,8 +98,11 @@ impl Shop {
             services,
             on: Arc::clone(&on),
             misstated: None,
+            voice: Voice::new(seed),
+            says,
         };
-        keeper.begin(now).await.map_err(|error| Error::Database(file.clone(), error))?;
+        let begun = keeper.begin(now).await;
+        let payments = begun.map_err(|error| Error::Database(file.clone(), error))?;
 
         tasks.spawn(keeper.keep(waiting));
         let site = variables.iter().find(|(name, _)| name == "NEXT_PUBLIC_APP_URL");
@@ -97,8 +112,18 @@ impl Shop {
             faults: Faults { orders, on, told: broadcast::Sender::new(ORDERS_WAITING_MAX) },
             site,
             inbox,
-            _tasks: tasks,
+            tasks,
+            past: (payments, hours_ahead),
+            sayings: Some(sayings),
+            secrets,
         })
+    }
+
+    /// From now on the agent at this address hears what the shop and its vendors say.
+    pub fn speak_to(&mut self, agent: SocketAddr, client: reqwest::Client) {
+        if let Some(sayings) = self.sayings.take() {
+            self.tasks.spawn(speak::speak(sayings, agent, client, self.secrets.clone()));
+        }
     }
 }
 
@@ -143,18 +168,24 @@ struct Keeper {
     on: Arc<Mutex<BTreeSet<Switch>>>,
     /// The id of the payment whose amount at Square is not the shop's.
     misstated: Option<String>,
+    voice: Voice,
+    says: mpsc::Sender<Saying>,
 }
 
 impl Keeper {
-    async fn begin(&mut self, now: Timestamp) -> Result<(), sqlx::Error> {
+    /// Gives what was paid in the last two days.
+    async fn begin(&mut self, now: Timestamp) -> Result<Vec<Payment>, sqlx::Error> {
         let mut statements = schema::statements(Dialect::Sqlite);
         statements.extend(self.trade.advance(now));
         self.execute(statements).await?;
         let payments = self.trade.take_payments(now);
-        let recent = payments.into_iter().filter(|payment| payment.at >= now - SQUARES_PAST);
-        recent.for_each(|payment| self.services.pay(&payment));
+        let recent: Vec<Payment> =
+            payments.into_iter().filter(|payment| payment.at >= now - SQUARES_PAST).collect();
+        for payment in &recent {
+            self.services.pay(payment);
+        }
         self.trade.set_pace(PACE);
-        Ok(())
+        Ok(recent)
     }
 
     async fn keep(mut self, mut orders: mpsc::Receiver<Order>) {
@@ -180,8 +211,18 @@ impl Keeper {
         if let Err(error) = self.execute(statements).await {
             tracing::error!(%error, "the demo's shop could not write down its trade");
         }
-        for payment in self.trade.take_payments(now) {
-            self.services.pay(&payment);
+        let payments = self.trade.take_payments(now);
+        for payment in &payments {
+            self.services.pay(payment);
+        }
+        let said = self.voice.say(now, &payments);
+        self.say(said);
+    }
+
+    /// What nobody listens to is forgotten.
+    fn say(&self, said: Vec<Saying>) {
+        for saying in said {
+            self.says.try_send(saying).ok();
         }
     }
 
@@ -195,6 +236,10 @@ impl Keeper {
             Switch::Books(books) => self.services.set_books(books, on, &mut self.misstated),
             Switch::Upstash(fault) => self.services.set_upstash(fault, on),
             Switch::Resend(fault) => self.services.set_resend(fault, on),
+            Switch::Said(said) => {
+                let said = self.voice.set(said, on);
+                self.say(said);
+            }
             Switch::Shop(fault) => self.switch_shop(fault, on).await?,
         }
         let mut all = self.on.lock().unwrap_or_else(PoisonError::into_inner);

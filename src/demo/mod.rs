@@ -21,6 +21,7 @@ pub mod square;
 pub mod switch;
 pub mod trade;
 pub mod upstash;
+pub mod voice;
 pub mod watch_list;
 
 pub use living::Shop;

@@ -12,6 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 pub struct Payment {
     pub id: String,
     pub order_id: String,
+    /// Of the letter that tells of it, which the shop logs.
+    pub event: String,
     pub at: Timestamp,
     pub amount: Cents,
     /// Square's code where the card was declined: `GENERIC_DECLINE`, `INSUFFICIENT_FUNDS`, …
@@ -171,11 +173,17 @@ impl Order {
             ("updatedAt", at.into()),
         ];
         trade.planned.add(Row::new("payments", at, cells));
-        let order_id = self.square_id.clone();
-        let payment =
-            Payment { id: square_id.clone(), order_id, at, amount: self.total, declined, refunded: false };
+        let event = webhook(trade, at);
+        let payment = Payment {
+            id: square_id.clone(),
+            order_id: self.square_id.clone(),
+            event,
+            at,
+            amount: self.total,
+            declined,
+            refunded: false,
+        };
         trade.payments.insert((at, square_id), payment);
-        webhook(trade, at);
         id
     }
 }
@@ -215,10 +223,10 @@ fn confirm(trade: &mut Trade, paid: Timestamp) {
     }
 }
 
-/// What Square says of a payment arrives, is logged, and is worked off at once or by the job of every half hour.
-fn webhook(trade: &mut Trade, paid: Timestamp) {
+/// What Square says of a payment arrives, is logged, and is worked off at once or by the job of every half hour. Gives its id.
+fn webhook(trade: &mut Trade, paid: Timestamp) -> String {
     if trade.broken.contains(&ShopFault::WebhooksLost) {
-        return;
+        return trade.id();
     }
     let at = paid + trade.between(1, 12);
     let event = trade.id();
@@ -235,11 +243,11 @@ fn webhook(trade: &mut Trade, paid: Timestamp) {
     ];
     trade.planned.add(Row::new("webhook_logs", at, cells));
     if forged {
-        return;
+        return event;
     }
     let cells = [
         ("id", trade.id().into()),
-        ("event_id", event.into()),
+        ("event_id", event.clone().into()),
         ("event_type", "payment.updated".into()),
         ("payload", "{}".into()),
         ("status", "PENDING".into()),
@@ -249,7 +257,7 @@ fn webhook(trade: &mut Trade, paid: Timestamp) {
     let row = Row::new("webhook_queue", at, cells);
     if trade.broken.contains(&ShopFault::WebhookBacklog) {
         trade.planned.add(row);
-        return;
+        return event;
     }
     let done = if trade.happens(0.85) { at + trade.between(1, 6) } else { next_half_hour(at) };
     let cells: [Cell; 4] = [
@@ -259,6 +267,7 @@ fn webhook(trade: &mut Trade, paid: Timestamp) {
         ("processed_at", done.into()),
     ];
     trade.planned.add(row.then(done, cells));
+    event
 }
 
 fn next_half_hour(at: Timestamp) -> Timestamp {

@@ -5,6 +5,7 @@
 
 use super::fault::ShopFault;
 use super::site::Trouble;
+use super::voice::Said;
 use super::{resend, square, upstash};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -26,6 +27,7 @@ pub enum Switch {
     Books(square::Discrepancy),
     Upstash(upstash::Fault),
     Resend(resend::Fault),
+    Said(Said),
 }
 
 impl Switch {
@@ -39,6 +41,7 @@ impl Switch {
             .chain(square::Discrepancy::ALL.map(Switch::Books))
             .chain(upstash::Fault::ALL.map(Switch::Upstash))
             .chain(resend::Fault::ALL.map(Switch::Resend))
+            .chain(Said::ALL.map(Switch::Said))
     }
 
     /// The word on the command line and in the path of the control.
@@ -50,6 +53,7 @@ impl Switch {
             Switch::Books(books) => books.name().into(),
             Switch::Upstash(fault) => format!("upstash-{fault}").into(),
             Switch::Resend(fault) => format!("resend-{fault}").into(),
+            Switch::Said(said) => said.name().into(),
         }
     }
 
@@ -62,6 +66,7 @@ impl Switch {
             Switch::Books(books) => books.title(),
             Switch::Upstash(fault) => fault.about(),
             Switch::Resend(fault) => fault.about(),
+            Switch::Said(said) => said.title(),
         }
     }
 
@@ -77,6 +82,7 @@ impl Switch {
             Switch::Upstash(upstash::Fault::StorageFull | upstash::Fault::Slow) => &["cache"],
             Switch::Upstash(_) => &["cache", "rate-limiting"],
             Switch::Resend(_) => &["email"],
+            Switch::Said(said) => said.checks(),
         }
     }
 }

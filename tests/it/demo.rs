@@ -34,7 +34,9 @@ async fn every_switch_is_told_by_its_checks_and_mended() {
     let services = ["http", "square", "reconcile", "upstash", "resend"];
     let all = [&services[..], &["sql"]].concat();
     assert_eq!(troubled(&watch(&shop, &all).await), BTreeMap::new());
-    for switch in Switch::all().filter(|switch| !STAY.contains(switch)) {
+    // What the shop says is heard by an agent that runs, and by none of these looks.
+    let seen = |switch: &Switch| !STAY.contains(switch) && !matches!(switch, Switch::Said(_));
+    for switch in Switch::all().filter(seen) {
         shop.faults.set(switch, true).await.expect("it breaks");
         let listed = shop.faults.list();
         let on: Vec<_> = listed.iter().filter(|listed| listed.on).map(|listed| &*listed.name).collect();

@@ -173,7 +173,7 @@ pub(super) async fn append(
     Ok(new)
 }
 
-async fn number_of(tx: &mut SqliteConnection, series: &Series) -> Result<i64, sqlx::Error> {
+pub(super) async fn number_of(tx: &mut SqliteConnection, series: &Series) -> Result<i64, sqlx::Error> {
     let row = sqlx::query("INSERT INTO series (source, name, class) VALUES (?, ?, ?) RETURNING id")
         .bind(series.source.as_str())
         .bind(&*series.name)

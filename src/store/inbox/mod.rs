@@ -19,6 +19,7 @@
 
 mod book;
 mod hearing;
+mod import;
 mod letters;
 mod pings;
 mod tidy;
@@ -39,6 +40,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use import::Heard;
 pub use letters::Worked;
 
 /// "ATLI".
