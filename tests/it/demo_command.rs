@@ -77,6 +77,18 @@ fn a_fault_is_switched_told_and_mended() {
     wait_until("the site to be down", None, || told("site", "failed"));
     assert_eq!(send(port, "DELETE", "/faults", &token, ""), 200);
     wait_until("the site to be well again", None, || told("site", "ok") && told("stuck-orders", "ok"));
+    // What the shop says is heard as it is said.
+    for check in
+        ["requests", "queries", "webhook-queue-job", "square-letters", "email-letters", "webhooks-logged"]
+    {
+        wait_until("what the shop says", None, || told(check, "ok"));
+    }
+    for (switch, check) in [("job-fails", "webhook-queue-job"), ("requests-fail", "requests")] {
+        assert_eq!(send(port, "POST", &format!("/faults/{switch}"), &token, on), 200);
+        wait_until("what is said to be told", None, || told(check, "failed") || told(check, "degraded"));
+        assert_eq!(send(port, "DELETE", &format!("/faults/{switch}"), &token, ""), 200);
+    }
+    wait_until("the job to be well", None, || told("webhook-queue-job", "ok"));
 
     kill(Pid::from_raw(demo.0.id().cast_signed()), Signal::SIGINT).expect("it runs");
     assert_eq!(demo.0.wait().expect("a child").code(), Some(0));
