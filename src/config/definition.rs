@@ -181,8 +181,10 @@ pub struct SquareHookTable {
     /// The address of the subscription at Square, to the letter: it is part of what is signed. Default: `url` in
     /// `[alerting]` and `/ingest/square` behind it.
     pub url: Option<Text>,
-    /// The subscription's signature keys, by the names of the accounts. Default: `production =
-    /// "${SQUARE_WEBHOOK_SIGNATURE_KEY:-}"`, `sandbox = "${SQUARE_WEBHOOK_SECRET_SANDBOX:-}"`.
+    /// The subscriptions' signature keys, by the names of the accounts. Default: `production =
+    /// "${ATALAYA_SQUARE_WEBHOOK_KEY:-}"`, `sandbox = "${ATALAYA_SQUARE_WEBHOOK_KEY_SANDBOX:-}"`, and the shop's own
+    /// keys, for a shop that hands on what it gets: `SQUARE_WEBHOOK_SECRET`, `SQUARE_WEBHOOK_SIGNATURE_KEY`,
+    /// `SQUARE_WEBHOOK_SECRET_SANDBOX`.
     pub keys: Option<BTreeMap<String, Text>>,
     /// The account whose payments are counted; what others tell is kept and counts nothing. Default:
     /// `"${SQUARE_ENVIRONMENT:-production}"`.

@@ -19,9 +19,15 @@ use toml::de::DeValue;
 const TOKEN: &str = "${ATALAYA_INGEST_TOKEN:-}";
 const PING_KEY: &str = "${ATALAYA_PING_KEY:-}";
 const RESEND_SECRET: &str = "${RESEND_WEBHOOK_SECRET:-}";
-/// The accounts that Square has for everybody.
-const SQUARE_KEYS: [(&str, &str); 2] =
-    [("production", "${SQUARE_WEBHOOK_SIGNATURE_KEY:-}"), ("sandbox", "${SQUARE_WEBHOOK_SECRET_SANDBOX:-}")];
+/// The accounts that Square has for everybody. Each subscription has a key of its own: this agent's, and those of the shop,
+/// which may hand on what it gets.
+const SQUARE_KEYS: [(&str, &str); 5] = [
+    ("production", "${ATALAYA_SQUARE_WEBHOOK_KEY:-}"),
+    ("production", "${SQUARE_WEBHOOK_SECRET:-}"),
+    ("production", "${SQUARE_WEBHOOK_SIGNATURE_KEY:-}"),
+    ("sandbox", "${ATALAYA_SQUARE_WEBHOOK_KEY_SANDBOX:-}"),
+    ("sandbox", "${SQUARE_WEBHOOK_SECRET_SANDBOX:-}"),
+];
 const SQUARE_COUNTS: &str = "${SQUARE_ENVIRONMENT:-production}";
 const SQUARE_PATH: &str = "/ingest/square";
 
@@ -221,7 +227,7 @@ mod tests {
     fn the_shops_own_variables_are_enough() {
         let variables = [
             ("ATALAYA_INGEST_TOKEN", TOKEN_VALUE),
-            ("SQUARE_WEBHOOK_SIGNATURE_KEY", "key-of-production"),
+            ("ATALAYA_SQUARE_WEBHOOK_KEY", "key-of-production"),
             ("SQUARE_WEBHOOK_SECRET_SANDBOX", "key-of-sandbox"),
             ("SQUARE_ENVIRONMENT", "Sandbox"),
             ("RESEND_WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),

@@ -21,7 +21,7 @@ async fn its_definitions_load() {
         blocks("toml").into_iter().zip(1..).map(|(text, n)| Source::new(&format!("README-{n}.toml"), text));
     let (checks, alerts) = sources.partition(|source| source.text.starts_with("[[check]]"));
     let files = Files { checks, alerts, ..Files::default() };
-    assert_eq!((files.checks.len(), files.alerts.len()), (2, 3));
+    assert_eq!((files.checks.len(), files.alerts.len()), (4, 4));
     let pairs = [
         ("ALERT_EMAIL_FROM", "Atalaya <alerts@shop.example>"),
         ("ALERT_EMAIL_TO", "on-call@shop.example"),
@@ -34,11 +34,11 @@ async fn its_definitions_load() {
     let net = Arc::new(Net::new().expect("a network"));
     let plan = config::load(&files, &variables, &net).unwrap_or_else(|faults| panic!("{faults:#?}"));
     let names: Vec<_> = plan.checks.iter().map(|check| check.name.to_string()).collect();
-    assert_eq!(names, ["site", "database", "stuck-orders", "disk"]);
+    assert_eq!(names, ["site", "database", "stuck-orders", "disk", "backup", "requests"]);
     assert!(plan.skipped.is_empty(), "{:?}", plan.skipped);
     let alerting = &plan.alerting;
     assert!(alerting.skipped.is_empty(), "{:?}", alerting.skipped);
-    assert_eq!((alerting.objectives.len(), alerting.contacts["on-call"].channels.len()), (2, 2));
+    assert_eq!((alerting.objectives.len(), alerting.contacts["on-call"].channels.len()), (3, 2));
 }
 
 #[test]

@@ -21,6 +21,7 @@ fn plan() -> Plan {
         ("ALERT_EMAIL_TO", "on-call@shop.example"),
         ("ALERT_WEBHOOK_URL", "https://hooks.example/atalaya"),
         ("ATALAYA_INGEST_TOKEN", "secret-secret-secret"),
+        ("ATALAYA_SQUARE_WEBHOOK_KEY", "secret"),
         ("BYPASS_RATE_LIMIT", "false"),
         ("DATABASE_URL", "postgresql://shop:p%40ss@127.0.0.1:6543/shop?pgbouncer=true&connection_limit=20"),
         ("DISCORD_WEBHOOK_URL", "https://discord.example/api/webhooks/1/secret"),
@@ -40,7 +41,6 @@ fn plan() -> Plan {
         ("SQUARE_ENVIRONMENT", "production"),
         ("SQUARE_LOCATION_ID", "L88917AVBK2S5"),
         ("SQUARE_PRODUCTION_TOKEN", "secret"),
-        ("SQUARE_WEBHOOK_SECRET", "secret"),
         ("UPSTASH_REDIS_REST_TOKEN", "secret"),
         ("UPSTASH_REDIS_REST_URL", "https://cache.example"),
     ];

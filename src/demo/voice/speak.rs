@@ -40,7 +40,7 @@ impl Secrets {
     pub fn variables(&self) -> [(&'static str, String); 3] {
         [
             ("ATALAYA_INGEST_TOKEN", self.token.clone()),
-            ("SQUARE_WEBHOOK_SECRET", self.square.clone()),
+            ("ATALAYA_SQUARE_WEBHOOK_KEY", self.square.clone()),
             ("RESEND_WEBHOOK_SECRET", self.resend.clone()),
         ]
     }
