@@ -75,8 +75,8 @@ impl Inbox {
         for (series, tally) in &tallies.0 {
             // A clock that was set back may bring a minute again: what stands there stays, and more comes to it.
             let Some(number) = self.known.numbers.get(series) else { continue };
-            let known = sqlx::query("SELECT count, took FROM minute WHERE start = ? AND series = ?");
-            let known = known.bind(minute).bind(number).fetch_optional(&mut *tx).await?;
+            let known = sqlx::query("SELECT count, took FROM minute WHERE series = ? AND start = ?");
+            let known = known.bind(number).bind(minute).fetch_optional(&mut *tx).await?;
             let mut whole = known.map(|row| super::tally(&row, 0)).transpose()?.unwrap_or_default();
             whole.count += tally.count;
             whole.took.merge(&tally.took);
@@ -100,10 +100,10 @@ impl Inbox {
         (from, to): (Timestamp, Timestamp),
     ) -> Result<Tallies, StoreError> {
         let (from, to) = (minute_of(from), minute_of(to));
-        let sql = "SELECT s.source, s.name, s.class, t.count, t.took FROM \
-                   (SELECT series, count, took FROM minute WHERE start >= ?1 AND start < ?2 UNION ALL \
-                    SELECT series, count, took FROM hour WHERE start >= ?1 AND start < ?2) AS t \
-                   JOIN series AS s ON s.id = t.series WHERE s.source = ?3";
+        let sql = "SELECT s.source, s.name, s.class, t.count, t.took FROM series AS s CROSS JOIN minute AS t \
+                   ON t.series = s.id AND t.start >= ?1 AND t.start < ?2 WHERE s.source = ?3 UNION ALL \
+                   SELECT s.source, s.name, s.class, t.count, t.took FROM series AS s CROSS JOIN hour AS t \
+                   ON t.series = s.id AND t.start >= ?1 AND t.start < ?2 WHERE s.source = ?3";
         let rows = sqlx::query(sql).bind(from).bind(to).bind(source.as_str());
         let rows = rows.fetch_all(&mut self.connection).await.map_err(|error| self.fail(&error))?;
         let mut all = Tallies::default();

@@ -31,13 +31,13 @@ CREATE TABLE log (
     tallies BLOB NOT NULL
 );
 
--- Minutes that are over, and hours made from them.
+-- Minutes that are over, and hours made from them. By series first: a check asks for a few of them over a long time.
 CREATE TABLE minute (
     start INTEGER NOT NULL,
     series INTEGER NOT NULL,
     count INTEGER NOT NULL,
     took BLOB NOT NULL,
-    PRIMARY KEY (start, series)
+    PRIMARY KEY (series, start)
 );
 
 CREATE TABLE hour (
@@ -45,8 +45,11 @@ CREATE TABLE hour (
     series INTEGER NOT NULL,
     count INTEGER NOT NULL,
     took BLOB NOT NULL,
-    PRIMARY KEY (start, series)
+    PRIMARY KEY (series, start)
 );
+
+CREATE INDEX minute_start ON minute (start);
+CREATE INDEX hour_start ON hour (start);
 
 -- Senders' own words for batches: one that comes again brings nothing new.
 CREATE TABLE seen (
