@@ -34,6 +34,10 @@ pub struct ObjectiveShape {
     baseline: Option<BaselineShape>,
     months: Vec<MonthShape>,
     runbook: Option<String>,
+    /// The checks that its events come from.
+    checks: Vec<String>,
+    /// Why these stand for those that are meant, where they do: nobody tells of customers.
+    instead: Option<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -129,6 +133,8 @@ impl ObjectiveShape {
             baseline,
             months: view.months.iter().map(|month| MonthShape::new(objective, month)).collect(),
             runbook: objective.runbook.clone(),
+            checks: objective.checks().into_iter().map(ToString::to_string).collect(),
+            instead: objective.instead.clone(),
         }
     }
 }
