@@ -3,6 +3,7 @@
 //! The loop that owns the state makes a view when somebody asks; readers share it and can't change
 //! anything, so they need no lock and never stand in the way of checking.
 
+pub mod heard;
 pub mod past;
 pub mod status;
 

@@ -19,7 +19,8 @@ use crate::ingest::tally::Tallies;
 use crate::ingest::traffic::Traffic;
 use crate::ingest::{Arrival, Pings, Received, Source, Sum, Told, Vendor};
 use crate::store::inbox::Taken;
-use jiff::Timestamp;
+use crate::view::heard::{Aside, Column, Gathering, Heard, Span as Back};
+use jiff::{SignedDuration, Timestamp};
 use std::path::PathBuf;
 use std::sync::Arc;
 use task::Task;
@@ -30,6 +31,8 @@ use tokio::task::JoinHandle;
 const ARRIVALS_MAX: usize = 64;
 /// Questions that wait; whoever asks waits for room.
 const QUESTIONS_MAX: usize = 32;
+/// Columns of a span that one question asks for: three hours of minutes at most.
+const COLUMNS_AT_ONCE: u32 = 12;
 
 /// Why nothing was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +65,8 @@ enum Question {
     Newest { source: Source, answer: Answer<Option<Timestamp>> },
     Letters { vendor: Vendor, span: Span, answer: Answer<Vec<(String, Timestamp)>> },
     SetAside { vendor: Vendor, answer: Answer<u64> },
+    Columns { from: Timestamp, minutes: u32, count: u32, answer: Answer<Vec<Column>> },
+    Aside { answer: Answer<Aside> },
     WorkAgain { vendor: Vendor, answer: Answer<u64> },
     Traffic { answer: Answer<Arc<Traffic>> },
 }
@@ -82,6 +87,25 @@ impl Intake {
     /// What came of one kind, by what it is of.
     pub async fn tallies(&self, source: Source, span: Span) -> Result<Tallies, String> {
         self.ask(|answer| Question::Tallies { source, span, answer }).await
+    }
+
+    /// All of a span that ends now, a few columns at a time: what is sent meanwhile does not wait for all of it.
+    pub async fn heard(&self, span: Back, now: Timestamp) -> Result<Heard, String> {
+        let (minutes, total) = span.grid();
+        let mut gathering = Gathering::default();
+        for at in (0..total).step_by(COLUMNS_AT_ONCE as usize) {
+            let count = COLUMNS_AT_ONCE.min(total - at);
+            let ahead = SignedDuration::from_mins(i64::from(at * minutes));
+            let from = span.begin(now).saturating_add(ahead).unwrap_or(Timestamp::MAX);
+            let columns = self.ask(|answer| Question::Columns { from, minutes, count, answer }).await?;
+            columns.iter().for_each(|column| gathering.add(column));
+        }
+        Ok(gathering.done(span, now))
+    }
+
+    /// Letters that nobody could work through.
+    pub async fn aside(&self) -> Result<Aside, String> {
+        self.ask(|answer| Question::Aside { answer }).await
     }
 
     /// Tries the letters again that lie aside; how many.

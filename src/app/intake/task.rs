@@ -266,6 +266,12 @@ impl Task {
             Question::SetAside { vendor, answer } => {
                 answer.send(inbox.set_aside(vendor).await.map_err(text)).ok();
             }
+            Question::Columns { from, minutes, count, answer } => {
+                answer.send(inbox.columns(from, minutes, count).await.map_err(text)).ok();
+            }
+            Question::Aside { answer } => {
+                answer.send(inbox.aside().await.map_err(text)).ok();
+            }
             Question::WorkAgain { vendor, answer } => {
                 let again = inbox.work_again(vendor, clock::wall()).await.map_err(text);
                 answer.send(again).ok();
@@ -329,6 +335,8 @@ fn refuse(question: Question, why: &str) {
         Question::Tallies { answer, .. } => answer.send(Err(why)).is_ok(),
         Question::Newest { answer, .. } => answer.send(Err(why)).is_ok(),
         Question::Letters { answer, .. } => answer.send(Err(why)).is_ok(),
+        Question::Columns { answer, .. } => answer.send(Err(why)).is_ok(),
+        Question::Aside { answer } => answer.send(Err(why)).is_ok(),
         Question::SetAside { answer, .. } | Question::WorkAgain { answer, .. } => {
             answer.send(Err(why)).is_ok()
         }

@@ -28,6 +28,13 @@ impl Inbox {
         from < minute_of(self.known.begun)
             || self.known.deaf.iter().any(|(first, last)| from <= *last && to > *first)
     }
+
+    /// In how many of these minutes, `to` not included, nobody listened.
+    pub(super) fn deaf_minutes(&self, from: u32, to: u32) -> u32 {
+        let before = minute_of(self.known.begun).clamp(from, to) - from;
+        let gaps = self.known.deaf.iter();
+        gaps.map(|(first, last)| (last + 1).min(to).saturating_sub((*first).max(from))).sum::<u32>() + before
+    }
 }
 
 /// The times without anybody, the one before now included.

@@ -18,6 +18,7 @@
 //! | senders' words for batches | 2 days |
 
 mod book;
+mod columns;
 mod hearing;
 mod import;
 mod letters;
