@@ -215,6 +215,14 @@ impl Vendor {
             Vendor::Resend => "resend",
         }
     }
+
+    /// As it calls itself.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Vendor::Square => "Square",
+            Vendor::Resend => "Resend",
+        }
+    }
 }
 
 /// What is received, by the kind of thing that it is.

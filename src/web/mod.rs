@@ -8,6 +8,7 @@ pub mod access;
 mod api;
 mod chart;
 mod headers;
+mod heard;
 mod ingest;
 pub mod limit;
 mod ops;
@@ -40,6 +41,7 @@ struct Shared {
     /// Places of those whose page is live.
     viewers: Arc<Semaphore>,
     desk: Arc<page::Desk>,
+    ear: Arc<heard::Ear>,
 }
 
 /// All that a running agent serves; `more` beside its own. Who may ask for what is [`access`]'s to say.
@@ -49,6 +51,7 @@ pub fn router(eyes: Eyes, access: &Access, more: Pages) -> Router {
         scrapes: Arc::new(Semaphore::new(scrape::SCRAPES_MAX)),
         viewers: Arc::new(Semaphore::new(VIEWERS_MAX)),
         desk: Arc::default(),
+        ear: Arc::default(),
     };
     let own = Pages {
         public: page::public().route("/healthz", get(alive)).route("/readyz", get(ready)),

@@ -1,7 +1,7 @@
 //! Where ticks are and how they are called.
 
 use super::Unit;
-use crate::web::page::words;
+use crate::web::page::{figure, words};
 use jiff::Timestamp;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use std::ops::Range;
@@ -110,6 +110,7 @@ pub fn value_label(value: f64, unit: Unit) -> String {
         Unit::Seconds => words::seconds(value),
         Unit::Ratio => format!("{} %", short(value * 100.0)),
         Unit::Times => format!("{}×", short(value)),
+        Unit::Plain => figure::plain(value),
     }
 }
 

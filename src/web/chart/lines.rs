@@ -25,7 +25,7 @@ pub struct Lines {
 /// One series. Where nothing was measured there is no line.
 #[derive(Debug, Clone)]
 pub struct Line {
-    /// 1 to 4: its colour.
+    /// 1 to 4: its colour; 5 is that of failures.
     pub number: u8,
     /// Seconds since the epoch, and the value.
     pub points: Vec<(f64, Option<f64>)>,

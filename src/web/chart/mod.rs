@@ -31,6 +31,7 @@ pub enum Unit {
     Ratio,
     /// How many times as much: burn rates.
     Times,
+    Plain,
 }
 
 /// From when to when a chart tells.

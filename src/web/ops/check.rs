@@ -240,7 +240,7 @@ fn column(counts: &Counts, cells: &Cells) -> Column {
 }
 
 /// Cells joined to rows of equal height on a logarithmic scale.
-fn rows(cells: &Cells) -> Vec<(f64, f64, u64)> {
+pub fn rows(cells: &Cells) -> Vec<(f64, f64, u64)> {
     let mut rows: BTreeMap<i32, u64> = BTreeMap::new();
     for (seconds, count) in cells.durations() {
         *rows.entry((seconds.max(1e-6).log10() * ROWS).floor() as i32).or_default() += count;

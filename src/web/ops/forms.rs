@@ -4,6 +4,7 @@
 use super::Shared;
 use crate::app::{Command, Refused};
 use crate::fact::{Acknowledgement, Is, Matcher};
+use crate::ingest::Vendor;
 use crate::web::access::MayChange;
 use crate::web::api::{self, NewSilence};
 use axum::Form;
@@ -79,6 +80,23 @@ pub async fn test_channel(
 ) -> Response {
     let done = shared.eyes.test_channel(name).await;
     back(said(done.map(drop), "delivered"))
+}
+
+pub async fn work_again(
+    State(shared): State<Shared>,
+    MayChange(_): MayChange,
+    Path(vendor): Path<Vendor>,
+    Form(Nothing {}): Form<Nothing>,
+) -> Response {
+    let said = match shared.eyes.intake.work_again(vendor).await {
+        Ok(0) => "none",
+        Ok(_) => "again",
+        Err(why) => {
+            tracing::warn!(why, "letters that lie aside could not be worked through again");
+            "failed"
+        }
+    };
+    Redirect::to(&format!("/ops/traffic?said={said}")).into_response()
 }
 
 fn said(done: Result<(), Refused>, word: &'static str) -> &'static str {

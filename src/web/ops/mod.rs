@@ -13,6 +13,7 @@ mod promise;
 mod promises;
 mod shop;
 mod spark;
+mod traffic;
 
 use super::access::Operator;
 use super::page;
@@ -37,6 +38,7 @@ pub(super) fn pages() -> Router<Shared> {
         .route("/ops/promises/{name}", get(promise::show))
         .route("/ops/alerts", get(alerts::show))
         .route("/ops/shop", get(shop::show))
+        .route("/ops/traffic", get(traffic::show))
         .route("/ops/agent", get(agent::show))
         .route("/ops/live", get(page::live::ops))
 }
@@ -48,6 +50,7 @@ pub(super) fn changes() -> Router<Shared> {
         .route("/ops/silences", post(forms::silence))
         .route("/ops/silences/{id}/end", post(forms::end_silence))
         .route("/ops/channels/{name}/test", post(forms::test_channel))
+        .route("/ops/traffic/letters/{vendor}/again", post(forms::work_again))
 }
 
 /// What every operators' page has around it.
@@ -64,12 +67,13 @@ struct Frame {
 }
 
 /// The menu.
-const MENU: [(&str, &str); 6] = [
+const MENU: [(&str, &str); 7] = [
     ("/ops", "Now"),
     ("/ops/checks", "Checks"),
     ("/ops/promises", "Promises"),
     ("/ops/alerts", "Alerts"),
     ("/ops/shop", "Shop"),
+    ("/ops/traffic", "Traffic"),
     ("/ops/agent", "Agent"),
 ];
 
