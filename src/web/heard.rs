@@ -127,7 +127,8 @@ impl FromRequestParts<Shared> for Asked {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Asked, Infallible> {
-        let scheme = if parts.extensions.get::<Peer>().is_some_and(|peer| peer.tls) { "https" } else { "http" };
+        let scheme =
+            if parts.extensions.get::<Peer>().is_some_and(|peer| peer.tls) { "https" } else { "http" };
         let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
         Ok(Asked(format!("{scheme}://{}", host.unwrap_or("localhost"))))
     }

@@ -4,6 +4,7 @@ mod alerting;
 mod health;
 mod openapi;
 mod shape;
+mod traffic;
 
 pub use alerting::{NewSilence, silence, who_and_why};
 
@@ -29,12 +30,15 @@ pub(super) fn pages() -> Pages<Shared> {
         .route("/api/v1/objectives/{name}", get(alerting::objective))
         .route("/api/v1/alerts", get(alerting::alerts))
         .route("/api/v1/episodes", get(episodes))
-        .route("/api/v1/silences", get(alerting::silences));
+        .route("/api/v1/silences", get(alerting::silences))
+        .route("/api/v1/traffic", get(traffic::traffic))
+        .route("/api/v1/heartbeats", get(traffic::heartbeats));
     let changes = Router::new()
         .route("/api/v1/alerts/acknowledge", post(alerting::acknowledge))
         .route("/api/v1/silences", post(alerting::add_silence))
         .route("/api/v1/silences/{id}", delete(alerting::end_silence))
-        .route("/api/v1/channels/{name}/test", post(alerting::test_channel));
+        .route("/api/v1/channels/{name}/test", post(alerting::test_channel))
+        .route("/api/v1/letters/{vendor}/again", post(traffic::work_again));
     Pages { public, private, changes, ..Pages::default() }
 }
 

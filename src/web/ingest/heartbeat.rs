@@ -9,7 +9,7 @@ use crate::web::access::Source;
 use crate::web::limit::{self, too_many};
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{Method, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 const KIND: &str = "heartbeat";
@@ -18,15 +18,10 @@ const OUTPUT_MAX: usize = 128 * 1024;
 
 pub async fn take(
     State(door): State<Door>,
-    method: Method,
     Path(tail): Path<String>,
     RawQuery(query): RawQuery,
     body: Body,
 ) -> Response {
-    if !matches!(method, Method::GET | Method::HEAD | Method::POST) {
-        return Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "a heartbeat comes by GET, HEAD or POST")
-            .into_response();
-    }
     // Whoever sends it waits for it to be read.
     limit::body(body, OUTPUT_MAX).await.ok();
     let tail: Vec<&str> = tail.split('/').collect();
@@ -55,13 +50,12 @@ pub async fn take(
 /// As [`take`], by a key in the address.
 pub async fn take_by_key(
     State(door): State<Door>,
-    method: Method,
     Path((key, tail)): Path<(String, String)>,
     query: RawQuery,
     (from, body): (Source, Body),
 ) -> Response {
     match door.access.ping_key_fits(&key, &from) {
-        Ok(true) => take(State(door), method, Path(tail), query, body).await,
+        Ok(true) => take(State(door), Path(tail), query, body).await,
         Ok(false) => {
             meter::request(KIND, Fate::Forged);
             Refusal::new(StatusCode::UNAUTHORIZED, "the key in the address is not the one of this agent")

@@ -10,6 +10,8 @@ mod heartbeat;
 mod traces;
 mod webhook;
 
+pub(super) use events::TakenShape;
+
 use super::access::Access;
 use super::access::Source;
 use super::access::gate::Pages;
@@ -22,7 +24,7 @@ use crate::store::inbox::Taken;
 use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, post};
+use axum::routing::{get, post};
 use body::Room;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,12 +58,12 @@ pub(super) fn pages(eyes: Eyes, access: &Access) -> Pages {
         // Of an endpoint that is given with a slash at its end.
         .route("//v1/traces", post(traces::take))
         .route("/api/v1/events", post(events::take))
-        .route("/heartbeat/{*tail}", any(heartbeat::take));
+        .route("/heartbeat/{*tail}", get(heartbeat::take).post(heartbeat::take));
     // Whoever may send here shows it in the request itself: by a signature, or a key in the address.
     let public = Router::new()
         .route("/ingest/square", post(webhook::square))
         .route("/ingest/resend", post(webhook::resend))
-        .route("/ping/{key}/{*tail}", any(heartbeat::take_by_key));
+        .route("/ping/{key}/{*tail}", get(heartbeat::take_by_key).post(heartbeat::take_by_key));
     Pages { public, senders, ..Pages::default() }.with_state(door)
 }
 

@@ -164,12 +164,9 @@ fn requests(heard: &Heard) -> RequestsCard {
             ("Failed", failed(total)),
         ],
         quantiles: quantiles(&total.took),
-        rates: rates(heard).svg(&format!(
-            "requests a minute, and those that failed, over the last {}",
-            heard.span.as_str()
-        )),
-        heat: heat(heard)
-            .svg(&format!("how long requests took over the last {}", heard.span.as_str())),
+        rates: rates(heard)
+            .svg(&format!("requests a minute, and those that failed, over the last {}", heard.span.as_str())),
+        heat: heat(heard).svg(&format!("how long requests took over the last {}", heard.span.as_str())),
         routes: heard.routes.iter().take(ROWS_MAX).map(|(name, one)| route(heard, name, one)).collect(),
         more: heard.routes.len().saturating_sub(ROWS_MAX),
     }

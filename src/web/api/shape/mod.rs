@@ -6,11 +6,13 @@ mod alert;
 mod check;
 mod objective;
 mod status;
+mod traffic;
 
 pub use alert::{AlertShape, EpisodeShape};
 pub use check::{CheckShape, ChecksShape};
 pub use objective::ObjectiveShape;
 pub use status::StatusShape;
+pub use traffic::{AgainShape, HeartbeatShape, TrafficShape};
 
 use schemars::JsonSchema;
 use serde::Serialize;
