@@ -58,9 +58,18 @@ pub fn describe() {
         "How long writing down what came took, for all that waited together."
     );
     describe_counter!("atalaya_letters_total", "Letters of vendors by what became of them.");
+    // A counter that begins with its first refusal has no increase that an alert could see.
+    for kind in KINDS {
+        counter!("atalaya_ingest_requests_total", "kind" => kind, "result" => Fate::Full.as_str())
+            .increment(0);
+    }
+    letters(0, 0);
 }
 
-/// A request of this kind (`otlp`, `events`, `square`, `resend`, `heartbeat`) had this fate.
+/// What comes in one request.
+const KINDS: [&str; 5] = ["otlp", "events", "square", "resend", "heartbeat"];
+
+/// A request of this kind had this fate.
 pub fn request(kind: &'static str, fate: Fate) {
     counter!("atalaya_ingest_requests_total", "kind" => kind, "result" => fate.as_str()).increment(1);
 }

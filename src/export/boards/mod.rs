@@ -13,6 +13,7 @@ mod overview;
 mod panel;
 mod section;
 mod status;
+mod traffic;
 mod words;
 
 use super::File;
@@ -35,6 +36,7 @@ pub fn files(plan: &Plan) -> Vec<File> {
         }
         boards.push(board);
     }
+    boards.push(traffic::board());
     boards.push(agent::board(plan));
     let file = |board: Board| File { path: format!("{}.json", board.name).into(), text: board.text() };
     boards.into_iter().map(file).collect()

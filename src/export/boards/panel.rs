@@ -31,6 +31,8 @@ pub struct Query {
     pub legend: String,
     /// Only the latest value.
     pub instant: bool,
+    /// Traces in which it can be seen are drawn too.
+    pub exemplars: bool,
 }
 
 /// How a line is drawn that is no measurement but a bound.
@@ -113,13 +115,29 @@ impl Panel {
 
     /// Over time.
     pub fn ask(mut self, expr: impl Into<String>, legend: impl Into<String>) -> Panel {
-        self.queries.push(Query { expr: expr.into(), legend: legend.into(), instant: false });
+        self.queries.push(Query {
+            expr: expr.into(),
+            legend: legend.into(),
+            instant: false,
+            exemplars: false,
+        });
         self
     }
 
     /// Now.
     pub fn ask_now(mut self, expr: impl Into<String>, legend: impl Into<String>) -> Panel {
-        self.queries.push(Query { expr: expr.into(), legend: legend.into(), instant: true });
+        self.queries.push(Query {
+            expr: expr.into(),
+            legend: legend.into(),
+            instant: true,
+            exemplars: false,
+        });
+        self
+    }
+
+    /// Of all that was asked so far.
+    pub fn with_exemplars(mut self) -> Panel {
+        self.queries.iter_mut().for_each(|query| query.exemplars = true);
         self
     }
 
@@ -182,7 +200,7 @@ impl Panel {
             Kind::Table => "table",
             _ => "time_series",
         };
-        json!({
+        let mut target = json!({
             "refId": id.to_string(),
             "datasource": datasource(),
             "editorMode": "code",
@@ -191,7 +209,11 @@ impl Panel {
             "format": format,
             "instant": query.instant,
             "range": !query.instant,
-        })
+        });
+        if query.exemplars {
+            target["exemplar"] = true.into();
+        }
+        target
     }
 
     fn options(&self) -> Value {

@@ -55,7 +55,7 @@ fn alert(told: &Told) -> Alert {
     }
 }
 
-const ALL: [Told; 14] = [
+const ALL: [Told; 17] = [
     Told {
         name: "AtalayaAbsent",
         severity: Page,
@@ -172,6 +172,39 @@ const ALL: [Told; 14] = [
         summary: "The agent has given up what it could not write",
         description: "The store was away for so long that too much waited: histories and counts of that time are lost.",
         proof: &[("atalaya_store_given_up_rows_total", "0x20 5x20")],
+        labels: &[],
+        value: "",
+    },
+    Told {
+        name: "AtalayaIngestDown",
+        severity: Page,
+        expr: "atalaya_ingest_up == 0",
+        holds: SOON,
+        summary: "What the shop says can't be written down",
+        description: "The inbox beside the store is full, locked or broken: spans, events, webhooks and heartbeats are refused. Senders try again for a while; what they give up is not known, and objectives on requests stand still.",
+        proof: &[("atalaya_ingest_up", "1x10 0x30")],
+        labels: &[],
+        value: "",
+    },
+    Told {
+        name: "AtalayaIngestFull",
+        severity: Ticket,
+        expr: "sum by (instance, kind) (increase(atalaya_ingest_requests_total{result=\"full\"}[15m])) > 0",
+        holds: LATER,
+        summary: "More {{ $labels.kind }} is sent than can be taken",
+        description: "Some of it was refused for lack of room, and its sender told to come again. The disk is slow, or somebody sends far more than the shop does.",
+        proof: &[("atalaya_ingest_requests_total{kind=\"otlp\",result=\"full\"}", "0x10 5+5x30")],
+        labels: &[("kind", "otlp")],
+        value: "",
+    },
+    Told {
+        name: "AtalayaLettersAside",
+        severity: Ticket,
+        expr: "sum by (instance) (increase(atalaya_letters_total{result=\"aside\"}[30m])) > 0",
+        holds: NOW,
+        summary: "A vendor's letters could not be worked through",
+        description: "They lie aside, and what they tell of payments or emails is not counted. `/ops/traffic` shows them with the reason and has them tried again.",
+        proof: &[("atalaya_letters_total{result=\"aside\"}", "0x20 2x20")],
         labels: &[],
         value: "",
     },
