@@ -4,12 +4,14 @@ use crate::support::agent::Agent;
 use crate::support::http;
 use crate::support::judge;
 use serde_json::Value;
+use std::path::Path;
 use std::process::Command;
 
 /// A check that fails with a reason that nobody outside may see, one that is fine, and one that is skipped.
 const CHECKS: &str = "[[check]]\nname = 'inner-door'\ntitle = 'The inner door'\nsection = 'site'\nevery = '1s'\n\
      alert.attempts = 1\nprobe.command = { argv = ['/bin/sh', '-c', 'echo the vault stands open; exit 2'] }\n\
      [[check]]\nname = 'fine'\nsection = 'system'\nevery = '1s'\nprobe.command = { argv = ['/bin/echo', 'fine|stock=3'] }\n\
+     [[check]]\nname = 'backup'\nsection = 'system'\nprobe.heartbeat = { job = 'backup', every = '1h', grace = '1h' }\n\
      [[check]]\nname = 'left-out'\nsection = 'system'\nprobe.tcp = { address = '${NOT_SET_ANYWHERE}' }\n";
 
 const ALERTS: &str = "[status]\ntitle = 'Shop & sons'\n\
@@ -24,6 +26,10 @@ fn start(name: &str) -> Agent {
     let agent = Agent::start_alerting(name, &[("all", CHECKS)], ALERTS, &[]);
     agent.wait_until_ready();
     agent
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 fn token(agent: &Agent) -> String {
@@ -128,6 +134,7 @@ fn schemathesis_finds_no_answer_that_is_not_described() {
     // A channel that does not take a test message is a 502 by design; and no schema can say which text is a regular
     // expression, so some matchers that are described are refused.
     command.args(["--exclude-checks", "not_a_server_error,positive_data_acceptance"]);
+    command.env("SCHEMATHESIS_HOOKS", root().join("tests/it/judges/schemathesis_hooks.py"));
     command.args(["-H", &format!("Authorization: Bearer {}", token(&agent).trim())]);
     command.arg(format!("http://127.0.0.1:{}/api/v1/openapi.json", agent.port));
     judge::answer(&mut command, "").unwrap_or_else(|found| panic!("{found}"));

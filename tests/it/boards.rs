@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -236,6 +237,15 @@ const MAY_BE_EMPTY: [(&str, &str); 25] = [
     (r#"check=~?"payments-catalog""#, "the demo has one Square account"),
 ];
 
+/// Does something at its end, a panic too.
+struct Finally<F: Fn()>(F);
+
+impl<F: Fn()> Drop for Finally<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
 struct Demo {
     child: Child,
     port: u16,
@@ -363,6 +373,20 @@ impl World {
         self.prometheus.query(expr).is_some()
     }
 
+    /// What a shop says by itself, told to this agent: each second, so that there are rates.
+    fn tell(servers: &Agent) {
+        let token = std::fs::read_to_string(servers.directory.join("atalaya.db.token")).expect("a token");
+        let headers = format!("Authorization: Bearer {}\r\n", token.trim());
+        let lines = [
+            r#"{"event":"api_call","method":"GET","route":"/","status":200,"duration_ms":12}"#,
+            r#"{"event":"api_call","method":"POST","route":"/api/checkout","status":503,"duration_ms":900}"#,
+            r#"{"event":"db_query","query":"select * from orders where id = 5","duration_ms":150}"#,
+            r#"{"event":"order_completed"}"#,
+        ];
+        let answer = http::send(servers.port, "POST", "/api/v1/events", &headers, &lines.join("\n"));
+        assert_eq!(answer.status, 202, "{answer:?}");
+    }
+
     /// A fault, told by the agents and by Prometheus, and its end.
     fn suffer(&self, demo: &Demo) {
         wait_until("the shop to be seen", None, || self.sees("atalaya_check_up{check=\"site\"} == 1"));
@@ -432,8 +456,19 @@ fn every_question_has_an_answer() {
     let prometheus = Prometheus::with_rules("boards-prometheus", &[demo.port, servers.port], &rules);
     let instances = [demo.port, servers.port].map(|port| format!("127.0.0.1:{port}"));
     let world = World { prometheus, instances: instances.into(), began };
-    world.suffer(&demo);
-    world.records_agree();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                World::tell(&servers);
+                std::thread::sleep(Duration::from_secs(1));
+            }
+        });
+        // Whatever becomes of it, nobody waits for ever for who tells.
+        let _end = Finally(|| done.store(true, Ordering::Relaxed));
+        world.suffer(&demo);
+        world.records_agree();
+    });
 
     let mut questions = questions();
     questions.extend(of_rules(&world));

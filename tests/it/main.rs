@@ -37,4 +37,5 @@ mod store;
 mod support;
 mod tcp;
 mod tidy;
+mod traffic;
 mod upstash;

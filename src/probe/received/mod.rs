@@ -58,6 +58,12 @@ struct Question {
     every: Duration,
 }
 
+impl Receive {
+    pub fn source(&self) -> Source {
+        self.source
+    }
+}
+
 impl Kind for Receive {
     fn name(&self) -> &'static str {
         "received"

@@ -4,11 +4,14 @@ use super::checks::{QUANTILES, icon, quantiles, word};
 use super::{Frame, Missing, Shared, Who, shown};
 use crate::app::almanac::{Span, Unread};
 use crate::clock;
+use crate::ingest::Source as Received;
+use crate::probe::Probe;
 use crate::record::cells::{Cells, Side};
 use crate::record::windows::{Counts, Stretch, Window};
 use crate::view::{CheckView, WindowView};
 use crate::web::chart::Range;
 use crate::web::chart::heat::{Column, Heat};
+use crate::web::heard::Asked as AskedAt;
 use crate::web::page::{figure, words};
 use askama::Template;
 use axum::extract::{Path, Query, State};
@@ -38,6 +41,12 @@ struct CheckPage {
     young: Option<Timestamp>,
     every: String,
     timeout: String,
+    /// The job that it listens for.
+    job: Option<String>,
+    /// What else it listens for, and the addresses to which that is sent.
+    listens: Option<(&'static str, &'static str)>,
+    /// Where the agent is reached.
+    at: String,
 }
 
 struct Measure {
@@ -91,6 +100,7 @@ impl Source {
 pub async fn show(
     State(shared): State<Shared>,
     who: Who,
+    at: AskedAt,
     Path(name): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Response {
@@ -128,10 +138,31 @@ pub async fn show(
             young: Some(view.started.wall).filter(|_| age < Span::Day.length()),
             every: words::duration(check.check.every),
             timeout: words::duration(check.check.timeout),
+            job: check.check.definition.kind().hears().map(str::to_owned),
+            listens: match &check.check.definition {
+                Probe::Received(receive) => Some(listens(receive.source())),
+                _ => None,
+            },
+            at: at.reached(view),
             check: check.clone(),
         })
     })
     .await
+}
+
+/// What is sent, and where to.
+const fn listens(source: Received) -> (&'static str, &'static str) {
+    match source {
+        Received::Requests => {
+            ("requests of customers, of which the shop tells", "/v1/traces or /api/v1/events")
+        }
+        Received::Queries => {
+            ("queries of the database, of which the shop tells", "/v1/traces or /api/v1/events")
+        }
+        Received::Events => ("events of the shop, by their names", "/api/v1/events"),
+        Received::Square => ("webhooks of Square", "/ingest/square"),
+        Received::Resend => ("webhooks of Resend", "/ingest/resend"),
+    }
 }
 
 /// What is drawn; nothing where nothing was measured.

@@ -21,6 +21,8 @@ use serde::Deserialize;
 
 /// Rows of a table; the API has all.
 const ROWS_MAX: usize = 100;
+/// A share of failures that is to be seen at once: more than a shop promises.
+const MUCH: f64 = 0.01;
 /// Of less than so many seconds a rate jumps.
 const HEARD_MIN: u32 = 20;
 
@@ -60,7 +62,7 @@ struct RouteRow {
     count: String,
     per_minute: String,
     failed: String,
-    has_failed: bool,
+    is_much: bool,
     classes: String,
     quantiles: [String; 3],
 }
@@ -182,7 +184,7 @@ fn route(heard: &Heard, name: &str, requests: &Requests) -> RouteRow {
         count: figure::plain(requests.count() as f64),
         per_minute: rate(heard, requests.count()),
         failed: failed(requests),
-        has_failed: requests.failed > 0,
+        is_much: requests.failed_ratio().is_some_and(|ratio| ratio >= MUCH),
         classes: StatusClass::ALL.into_iter().filter_map(class).collect::<Vec<_>>().join(" · "),
         quantiles: quantiles(&requests.took),
     }
@@ -220,7 +222,7 @@ fn beat(beat: &Beat) -> BeatRow {
         word: word(&beat.check),
         icon: icon(beat.check.status()),
         reason: beat.check.reason().map(|fault| fault.text.clone()).unwrap_or_default(),
-        times: [("Began last", beat.start), ("Succeeded last", beat.success), ("Failed last", beat.fail)],
+        times: [("Began last", beat.start), ("Failed last", beat.fail), ("Succeeded last", beat.success)],
         took: beat.took().map_or_else(|| "–".to_owned(), words::seconds),
         is_running: beat.is_running() == Some(true),
     }

@@ -55,7 +55,8 @@ async function open(options = {}) {
 
 const states = ["/ops", "/ops/checks", "/ops/checks?window=28d", "/ops/checks/site", "/ops/checks/site?span=24h",
   "/ops/checks/site?span=7d", "/ops/checks/site?span=90d", "/ops/promises", "/ops/promises/uptime?span=28d",
-  "/ops/promises/payment-success", "/ops/alerts", "/ops/shop", "/ops/agent"];
+  "/ops/promises/payment-success", "/ops/alerts", "/ops/shop", "/ops/traffic", "/ops/traffic?span=24h",
+  "/ops/traffic?span=7d", "/ops/agent"];
 
 /** Every page, narrow and wide, light and dark: no violation, nothing beyond the edge, letters that can be read. */
 async function everyPage() {

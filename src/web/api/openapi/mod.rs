@@ -109,7 +109,9 @@ fn described(operation: &Operation, schemas: &mut SchemaGenerator) -> Value {
     });
     if let Some((kind, takes)) = operation.takes {
         let schema = takes(schemas);
-        described["requestBody"] = json!({ "required": true, "content": { kind: { "schema": schema } } });
+        // No line at all is as right as any number of them.
+        let required = operation.who != For::Senders;
+        described["requestBody"] = json!({ "required": required, "content": { kind: { "schema": schema } } });
     }
     let names = operation.path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
     let parameter = |name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string", "minLength": 1 } });
