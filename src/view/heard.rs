@@ -266,8 +266,10 @@ mod tests {
 
     fn tally(good: &[u64], failed: &[u64]) -> Tally {
         let mut took = Cells::default();
-        good.iter().for_each(|ms| took.add(Side::Good, Duration::from_millis(*ms)));
-        failed.iter().for_each(|ms| took.add(Side::Failed, Duration::from_millis(*ms)));
+        let both = [(Side::Good, good), (Side::Failed, failed)];
+        for (side, ms) in both.into_iter().flat_map(|(side, all)| all.iter().map(move |ms| (side, *ms))) {
+            took.add(side, Duration::from_millis(ms));
+        }
         Tally { count: (good.len() + failed.len()) as u64, took }
     }
 

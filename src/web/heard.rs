@@ -25,8 +25,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What was heard of each span, and when it was gathered.
 #[derive(Default)]
 pub struct Ear {
-    spans: [Mutex<Option<(Instant, Arc<Heard>)>>; Span::ALL.len()],
+    spans: [Mutex<Option<Gathered>>; Span::ALL.len()],
 }
+
+/// When, and what.
+type Gathered = (Instant, Arc<Heard>);
 
 /// For so long what was gathered is good enough: a small part of a column of the chart.
 const fn fresh(span: Span) -> Duration {

@@ -98,7 +98,9 @@ impl Intake {
             let ahead = SignedDuration::from_mins(i64::from(at * minutes));
             let from = span.begin(now).saturating_add(ahead).unwrap_or(Timestamp::MAX);
             let columns = self.ask(|answer| Question::Columns { from, minutes, count, answer }).await?;
-            columns.iter().for_each(|column| gathering.add(column));
+            for column in &columns {
+                gathering.add(column);
+            }
         }
         Ok(gathering.done(span, now))
     }
