@@ -17,6 +17,7 @@ mod foreign;
 mod gate;
 mod health;
 mod http;
+mod ingest;
 mod log;
 mod once;
 mod pages;

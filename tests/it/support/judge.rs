@@ -15,6 +15,8 @@ const PYTHON: &[&str] = &[
     "hdrhistogram==0.10.8",
     "jsonschema==4.25.1",
     "junitparser==4.0.2",
+    "opentelemetry-exporter-otlp-proto-http==1.45.2",
+    "opentelemetry-sdk==1.45.2",
     "prometheus_client==0.26.0",
     "schemathesis==4.32.5",
     "pyyaml==6.0.2",
