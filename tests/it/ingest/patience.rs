@@ -29,7 +29,7 @@ fn who_may_not_send_does_not_try_again() {
         assert_eq!(said["result"], "FAILURE", "{said:#}");
         assert!(said["seconds"].as_f64().expect("seconds") < 2.0, "{said:#}");
     }
-    assert_eq!(agent.metric("atalaya_wrong_credentials_total"), Some(2.0), "{:#?}", agent.metrics());
+    assert_eq!(agent.metric("atalaya_http_wrong_credentials_total"), Some(2.0));
 }
 
 #[test]
