@@ -80,14 +80,17 @@ pub fn too_many(wait: Duration) -> Response {
 
 /// A whole body of at most `bytes_max`, while somebody waits for it.
 pub async fn body(body: Body, bytes_max: usize) -> Result<Bytes, Response> {
-    match tokio::time::timeout(BODY_TIME_MAX, to_bytes(body, bytes_max)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) => {
-            let why = format!("the body is cut off or longer than the limit of {bytes_max} bytes\n");
-            Err((StatusCode::PAYLOAD_TOO_LARGE, why).into_response())
-        }
-        Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "the body took too long\n").into_response()),
-    }
+    let whole = in_time(to_bytes(body, bytes_max)).await?;
+    whole.map_err(|_| {
+        let why = format!("the body is cut off or longer than the limit of {bytes_max} bytes\n");
+        (StatusCode::PAYLOAD_TOO_LARGE, why).into_response()
+    })
+}
+
+/// What reads a body, ended when that takes too long.
+pub async fn in_time<T>(reading: impl Future<Output = T>) -> Result<T, Response> {
+    let late = |_| (StatusCode::REQUEST_TIMEOUT, "the body took too long\n").into_response();
+    tokio::time::timeout(BODY_TIME_MAX, reading).await.map_err(late)
 }
 
 #[cfg(test)]

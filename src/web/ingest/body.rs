@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
+use futures_util::StreamExt;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +20,10 @@ const SENT_MAX: usize = 4 * 1024 * 1024;
 const WHOLE_MAX: usize = 8 * 1024 * 1024;
 /// Kibibytes of bodies that are held at once.
 const HELD_KIB: u32 = 24 * 1024;
-/// What is reserved for a body whose length nobody told; it takes more as it grows.
-const UNTOLD_KIB: u32 = 512;
+/// What is reserved for a body before it comes. It takes more as it grows, whatever length was told: one that comes slowly,
+/// or never, holds little, and all connections that there may be hold less than there is.
+const FIRST_KIB: u32 = 64;
+const MORE_KIB: u32 = 256;
 /// Bodies that are unpacked and read at the same time: each keeps a core busy.
 const READ_AT_ONCE: usize = 2;
 /// How long one waits for room before it is told to come again.
@@ -65,12 +68,40 @@ impl Room {
         if told.is_some_and(|length: usize| length > SENT_MAX) {
             return Err(NoBody::Wrong(too_large(SENT_MAX)));
         }
-        let kib = told.map_or(UNTOLD_KIB, |length| u32::try_from(length / 1024 + 1).unwrap_or(HELD_KIB));
-        let room = self.held.clone().acquire_many_owned(kib);
-        let room =
-            tokio::time::timeout(PATIENCE, room).await.ok().and_then(Result::ok).ok_or(NoBody::Full)?;
-        let bytes = limit::body(body, SENT_MAX).await.map_err(NoBody::Bound)?;
+        let first = told.map_or(FIRST_KIB, |length| kib(length).min(FIRST_KIB));
+        let room = self.take(first).await?;
+        let gathered = limit::in_time(self.gather(body, room)).await.map_err(NoBody::Bound)?;
+        let (bytes, room) = gathered?;
         Ok(Held { bytes, is_packed, room })
+    }
+
+    async fn take(&self, kib: u32) -> Result<OwnedSemaphorePermit, NoBody> {
+        let room = self.held.clone().acquire_many_owned(kib);
+        tokio::time::timeout(PATIENCE, room).await.ok().and_then(Result::ok).ok_or(NoBody::Full)
+    }
+
+    async fn gather(
+        &self,
+        body: Body,
+        mut room: OwnedSemaphorePermit,
+    ) -> Result<(Bytes, OwnedSemaphorePermit), NoBody> {
+        let mut whole = Vec::new();
+        let mut pieces = body.into_data_stream();
+        while let Some(piece) = pieces.next().await {
+            let cut = |_| Refusal::new(StatusCode::BAD_REQUEST, "the body is cut off");
+            let piece = piece.map_err(cut).map_err(NoBody::Wrong)?;
+            let length = whole.len() + piece.len();
+            if length > SENT_MAX {
+                return Err(NoBody::Wrong(too_large(SENT_MAX)));
+            }
+            let held = u32::try_from(room.num_permits()).unwrap_or(HELD_KIB);
+            if kib(length) > held {
+                let more = (kib(length) - held).max(MORE_KIB.min(kib(SENT_MAX).saturating_sub(held)));
+                room.merge(self.take(more).await?);
+            }
+            whole.extend_from_slice(&piece);
+        }
+        Ok((whole.into(), room))
     }
 
     /// Unpacks it and reads it, away from the threads that serve.
@@ -95,6 +126,11 @@ impl Room {
             })
             .map_err(NoBody::Wrong)
     }
+}
+
+/// How much room so many bytes take.
+fn kib(bytes: usize) -> u32 {
+    u32::try_from(bytes / 1024 + 1).unwrap_or(HELD_KIB)
 }
 
 fn is_packed(headers: &HeaderMap) -> Result<bool, Refusal> {
@@ -132,6 +168,7 @@ mod tests {
     use super::*;
     use flate2::Compression;
     use flate2::write::GzEncoder;
+    use futures_util::stream;
     use std::io::Write;
 
     fn packed(whole: &[u8]) -> Vec<u8> {
@@ -154,21 +191,54 @@ mod tests {
         assert_eq!(unpacked(b"abc"), Err(400));
     }
 
+    /// Bodies that were sent so far, and never end.
+    fn endless(sent: usize) -> Body {
+        let first = stream::once(async move { Ok::<_, std::io::Error>(Bytes::from(vec![0; sent])) });
+        Body::from_stream(first.chain(stream::pending()))
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn many_bodies_at_once_find_no_room() {
+    async fn a_body_takes_room_as_it_grows_and_gives_it_back() {
         let room = Room::default();
-        let mut headers = HeaderMap::new();
-        let mut all = Vec::new();
-        headers.insert(header::CONTENT_LENGTH, SENT_MAX.into());
-        for _ in 0..5 {
-            all.push(room.hold(&headers, Body::empty()).await.ok().expect("room"));
+        let mut told = HeaderMap::new();
+        told.insert(header::CONTENT_LENGTH, SENT_MAX.into());
+        for headers in [told.clone(), HeaderMap::new()] {
+            let mut all = Vec::new();
+            for _ in 0..5 {
+                let whole = Body::from(vec![0; SENT_MAX]);
+                all.push(room.hold(&headers, whole).await.ok().expect("room"));
+            }
+            let whole = || Body::from(vec![0; SENT_MAX]);
+            assert!(matches!(room.hold(&headers, whole()).await, Err(NoBody::Full)));
+            all.pop();
+            assert!(room.hold(&headers, whole()).await.is_ok());
         }
-        assert!(matches!(room.hold(&headers, Body::empty()).await, Err(NoBody::Full)));
-        all.pop();
-        assert!(room.hold(&headers, Body::empty()).await.is_ok());
-        headers.insert(header::CONTENT_LENGTH, (SENT_MAX + 1).into());
-        assert!(
-            matches!(room.hold(&headers, Body::empty()).await, Err(NoBody::Wrong(refusal)) if refusal.status == 413)
-        );
+        assert_eq!(room.held.available_permits(), HELD_KIB as usize);
+        told.insert(header::CONTENT_LENGTH, (SENT_MAX + 1).into());
+        for (headers, body) in [(told, Body::empty()), (HeaderMap::new(), Body::from(vec![0; SENT_MAX + 1]))]
+        {
+            let refused = room.hold(&headers, body).await;
+            assert!(matches!(refused, Err(NoBody::Wrong(refusal)) if refusal.status == 413));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_that_come_slowly_leave_room_for_others_and_end() {
+        let room = Room::default();
+        let mut told = HeaderMap::new();
+        told.insert(header::CONTENT_LENGTH, SENT_MAX.into());
+        let slow: Vec<_> = (0..256)
+            .map(|_| {
+                let (room, told) = (room.clone(), told.clone());
+                tokio::spawn(async move { room.hold(&told, endless(1)).await.err() })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        assert!(room.hold(&HeaderMap::new(), Body::from(vec![0; SENT_MAX])).await.is_ok());
+        for slow in slow {
+            let refused = slow.await.expect("no panic");
+            assert!(matches!(refused, Some(NoBody::Bound(answer)) if answer.status() == 408));
+        }
+        assert_eq!(room.held.available_permits(), HELD_KIB as usize);
     }
 }
