@@ -37,6 +37,8 @@ pub struct Task {
     traffic: Arc<Traffic>,
     /// Why it can't be used.
     ill: Option<String>,
+    /// Whether anybody was told how it is. Before that an alert may be open from before the start.
+    is_told: bool,
     try_at: Instant,
     turn_at: Instant,
     tidy_at: Instant,
@@ -58,6 +60,7 @@ impl Task {
             names,
             traffic: Arc::default(),
             ill: None,
+            is_told: false,
             try_at: now,
             turn_at: now + TURN,
             tidy_at: now + FIRST_TIDY,
@@ -143,8 +146,9 @@ impl Task {
                             reason = damage,
                             "what the shop had said was damaged and is put aside"
                         );
-                        self.tell(false, damage);
-                        self.ill = None;
+                        self.tell(false, damage.clone());
+                        // Until something is written into the new one.
+                        self.ill = Some(damage);
                     }
                     None => self.get_well(),
                 }
@@ -200,7 +204,9 @@ impl Task {
                 match error {
                     Some(error) => self.fail(&error),
                     // What hangs may still be written, and is not counted here: it is read again from the file.
-                    None => self.drop_inbox(why),
+                    None if self.inbox.is_some() => self.drop_inbox(why),
+                    // However many are refused meanwhile, it is opened when its time has come.
+                    None => {}
                 }
             }
         }
@@ -211,10 +217,12 @@ impl Task {
         let Some(inbox) = &mut self.inbox else { return };
         let mut done = inbox.listen(at).await;
         if done.is_ok() && inbox.is_to_fold(at) {
-            done = inbox.fold(at).await;
+            done = inbox.fold(at).await.map(|()| true);
         }
-        if let Err(error) = done {
-            self.fail(&error);
+        match done {
+            Ok(true) => self.get_well(),
+            Ok(false) => {}
+            Err(error) => self.fail(&error),
         }
     }
 
@@ -283,9 +291,10 @@ impl Task {
         }
     }
 
-    /// After a full disk or a lock the same file serves; after anything else it is opened anew.
+    /// After a lock the same connection serves. After anything else the file is opened anew: on a full disk SQLite ends a
+    /// transaction by itself, and the connection would take it for one that goes on.
     fn fail(&mut self, error: &StoreError) {
-        if matches!(error.trouble, Trouble::Full | Trouble::Locked) {
+        if error.trouble == Trouble::Locked {
             self.fall_ill(error.to_string());
         } else {
             self.drop_inbox(error.to_string());
@@ -311,14 +320,18 @@ impl Task {
 
     fn get_well(&mut self) {
         meter::up(true);
-        if self.ill.take().is_some() {
+        let was_ill = self.ill.take().is_some();
+        if was_ill {
             tracing::info!("what the shop says is written down again");
+        }
+        if was_ill || !self.is_told {
             self.tell(true, "what the shop says is written down".to_owned());
         }
     }
 
     /// The loop is never waited for: it may be what waits for an answer from here.
-    fn tell(&self, well: bool, text: String) {
+    fn tell(&mut self, well: bool, text: String) {
+        self.is_told = true;
         if let Some(events) = self.events.upgrade() {
             tokio::spawn(async move {
                 events.send(Event::Own { part: "ingest".into(), well, text }).await.ok();

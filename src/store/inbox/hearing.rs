@@ -12,15 +12,16 @@ use sqlx::sqlite::SqliteConnection;
 const RESTART_MINUTES: u32 = 2;
 
 impl Inbox {
-    /// To be called every now and then while things are taken.
-    pub async fn listen(&mut self, at: Timestamp) -> Result<(), StoreError> {
+    /// To be called every now and then while things are taken; whether something had to be written.
+    pub async fn listen(&mut self, at: Timestamp) -> Result<bool, StoreError> {
         let minute = minute_of(at);
-        if minute != self.known.heard {
-            let gap = mark(&mut self.connection, self.known.heard, minute).await;
-            self.known.deaf.extend(gap.map_err(|error| self.fail(&error))?);
-            self.known.heard = minute;
+        if minute == self.known.heard {
+            return Ok(false);
         }
-        Ok(())
+        let gap = mark(&mut self.connection, self.known.heard, minute).await;
+        self.known.deaf.extend(gap.map_err(|error| self.fail(&error))?);
+        self.known.heard = minute;
+        Ok(true)
     }
 
     /// Whether nobody listened in a part of these minutes, `to` not included.

@@ -5,7 +5,7 @@ use super::{Inbox, damaged};
 use crate::ingest::ledger::{self, Known};
 use crate::ingest::tally::Tallies;
 use crate::ingest::{About, Post, Vendor};
-use crate::store::error::StoreError;
+use crate::store::error::{StoreError, Trouble};
 use crate::store::remember::minute_of;
 use crate::store::write::{BEGIN, moment, nanoseconds};
 use jiff::{SignedDuration, Timestamp};
@@ -55,7 +55,12 @@ impl Inbox {
                     worked.done += 1;
                 }
                 Err(error) => {
-                    let why = self.fail(&error).to_string();
+                    let error = self.fail(&error);
+                    // What is no fault of the letter costs it no try.
+                    if error.trouble != Trouble::Other {
+                        return if worked.done > 0 { Ok(worked) } else { Err(error) };
+                    }
+                    let why = error.to_string();
                     let aside = self.put_off(vendor, &letter, &why, at).await;
                     if aside.map_err(|error| self.fail(&error))? {
                         worked.aside += 1;

@@ -1,7 +1,7 @@
 //! The file that outlives the agent, and the task that writes it: on real disks that are full, locked, read-only,
 //! damaged, and under `kill -9`.
 
-mod child;
+pub mod child;
 mod command;
 mod faults;
 mod history;
