@@ -104,22 +104,42 @@ pub fn told_exactly(agent: &Agent, times: u64, trace: Option<&str>) {
                     if not s.name.endswith('_bucket'): out[name] = s.value\n            \
                     if s.exemplar: out.setdefault('seen ' + s.labels['route'], []).append([s.exemplar.labels['trace_id'], s.exemplar.value])\n\
         print(json.dumps(out))";
-    let told: Value = serde_json::from_str(&judge::python(program, &text).expect("OpenMetrics")).expect("JSON");
-    let routes =
-        [("GET", "4xx", 0, 0.003), ("GET /products/[slug]", "2xx", 0, 0.02), ("POST /api/checkout", "5xx", 1, 0.3),
-            ("PUT /api/orders/[id]", "2xx", 0, 0.04)];
+    let told: Value =
+        serde_json::from_str(&judge::python(program, &text).expect("OpenMetrics")).expect("JSON");
+    let routes = [
+        ("GET", "4xx", 0, 0.003),
+        ("GET /products/[slug]", "2xx", 0, 0.02),
+        ("POST /api/checkout", "5xx", 1, 0.3),
+        ("PUT /api/orders/[id]", "2xx", 0, 0.04),
+    ];
     let mut counts = 0;
     for (route, class, failed, seconds) in routes {
         let number = |name: &str| told[name].as_f64().unwrap_or(f64::NAN);
-        assert_eq!(number(&format!("atalaya_requests_total {route} {class}")), times as f64, "{route}: {told:#}");
-        assert_eq!(number(&format!("atalaya_requests_failed_total {route}")), (failed * times) as f64, "{route}");
-        assert_eq!(number(&format!("atalaya_request_duration_seconds_count {route}")), times as f64, "{route}");
+        assert_eq!(
+            number(&format!("atalaya_requests_total {route} {class}")),
+            times as f64,
+            "{route}: {told:#}"
+        );
+        assert_eq!(
+            number(&format!("atalaya_requests_failed_total {route}")),
+            (failed * times) as f64,
+            "{route}"
+        );
+        assert_eq!(
+            number(&format!("atalaya_request_duration_seconds_count {route}")),
+            times as f64,
+            "{route}"
+        );
         let sum = number(&format!("atalaya_request_duration_seconds_sum {route}"));
         assert!((sum - seconds * times as f64).abs() < 1e-6, "{route}: {sum}");
         counts += 1;
     }
     let families = told.as_object().expect("families").keys();
-    assert_eq!(families.filter(|name| name.starts_with("atalaya_requests_total ")).count(), counts, "{told:#}");
+    assert_eq!(
+        families.filter(|name| name.starts_with("atalaya_requests_total ")).count(),
+        counts,
+        "{told:#}"
+    );
     assert_eq!(told["atalaya_query_duration_seconds_count"], 3.0 * times as f64, "{told:#}");
     assert_eq!(told["atalaya_slow_queries_total"], 2.0 * times as f64, "{told:#}");
     if let Some(trace) = trace {
@@ -150,10 +170,13 @@ fn the_exporters_of_node_are_understood_as_protobuf_and_json_packed_and_not() {
     let mut agent = start("ingest-node", "", "");
     let cases = [("proto", "gzip"), ("proto", "none"), ("http", "gzip"), ("http", "none")];
     for (times, (exporter, compression)) in (1..).zip(cases) {
-        let given =
-            json!({"url": url(&agent), "token": TOKEN, "exporter": exporter, "compression": compression, "spans": stories()});
+        let given = json!({"url": url(&agent), "token": TOKEN, "exporter": exporter, "compression": compression, "spans": stories()});
         let said = node(&given);
-        assert_eq!((&said["result"], &said["logs"]), (&"SUCCESS".into(), &json!([])), "{exporter} {compression}: {said:#}");
+        assert_eq!(
+            (&said["result"], &said["logs"]),
+            (&"SUCCESS".into(), &json!([])),
+            "{exporter} {compression}: {said:#}"
+        );
         told_exactly(&agent, times, said["trace"].as_str());
     }
     assert_eq!(requests(&agent, "otlp", "taken"), 4.0);

@@ -73,7 +73,10 @@ fn what_users_of_healthchecks_have_in_their_scripts_works() {
     // The output of the job, as text and as a large file, is taken and kept nowhere.
     says(&agent, "curl -fsS -m 10 --retry 5 --data-raw \"backed up for $MARK\" $AT/ping/$KEY/sync/1");
     becomes(&agent, "sync", "failed", 0.0, "failed with exit code 1 at");
-    says(&agent, "yes \"backed up for $MARK\" | head -c 3000000 | curl -fsS -m 10 --retry 5 --data-binary @- -H 'Expect:' $AT/ping/$KEY/sync");
+    says(
+        &agent,
+        "yes \"backed up for $MARK\" | head -c 3000000 | curl -fsS -m 10 --retry 5 --data-binary @- -H 'Expect:' $AT/ping/$KEY/sync",
+    );
     becomes(&agent, "sync", "ok", 0.0, "");
     says(&agent, "yes \"$MARK\" | head -c 90000 | curl -fsS -m 10 -T - -X POST $AT/ping/$KEY/sync/fail");
     becomes(&agent, "sync", "failed", 0.0, "");
@@ -94,7 +97,8 @@ fn what_users_of_healthchecks_have_in_their_scripts_works() {
 fn a_stranger_and_a_slip_of_the_pen_are_told_so() {
     let agent = start("ingest-heartbeat-wrong", JOBS, "");
     let refused = |line: &str, status: &str| {
-        let (told, code) = script(&agent, &format!("curl -fsS -m 10 -o /dev/null -w '%{{http_code}}' {line}"));
+        let (told, code) =
+            script(&agent, &format!("curl -fsS -m 10 -o /dev/null -w '%{{http_code}}' {line}"));
         assert_eq!((told.as_str(), code), (status, 22), "{line}");
     };
     refused("-H \"$AUTH\" $AT/heartbeat/bakcup", "404");

@@ -40,7 +40,11 @@ impl Field {
                 break;
             }
             let count = 1 + (batch * 7 + sender) % 40;
-            let body = format!("{}\n{}\n", json!({"event": "order_completed", "count": count}), json!({"event": format!("sent_by_{sender}")}));
+            let body = format!(
+                "{}\n{}\n",
+                json!({"event": "order_completed", "count": count}),
+                json!({"event": format!("sent_by_{sender}")})
+            );
             let headers = format!("{SENDER}Idempotency-Key: batch-{sender}-{batch}\r\n");
             let mut tries = 0_u64;
             while self.post("/api/v1/events", &headers, &body).is_none_or(|status| status != 202) {
@@ -105,7 +109,9 @@ fn what_was_answered_counts_exactly_once_whenever_it_is_killed() {
             field.port.store(agent.port, Ordering::Relaxed);
         }
         let last = Instant::now();
-        agent.wait_for("something to be sent after the last kill", |_| last.elapsed() > Duration::from_millis(300));
+        agent.wait_for("something to be sent after the last kill", |_| {
+            last.elapsed() > Duration::from_millis(300)
+        });
         field.is_over.store(true, Ordering::Relaxed);
         let events: Vec<_> = senders.into_iter().map(|sender| sender.join().expect("a sender")).collect();
         (events, tracer.join().expect("a sender"))
@@ -120,10 +126,15 @@ fn what_was_answered_counts_exactly_once_whenever_it_is_killed() {
     let mut lost = 0;
     for (route, (number, answered)) in &spans {
         let found = times(&requests, route);
-        assert!(found == *number || (!answered && found == 0), "{route}: {found} of {number}, answered: {answered}");
+        assert!(
+            found == *number || (!answered && found == 0),
+            "{route}: {found} of {number}, answered: {answered}"
+        );
         lost += u64::from(found == 0);
     }
     let answered: u64 = spans.values().filter(|(_, answered)| *answered).map(|(number, _)| number).sum();
-    println!("{sums} events, {repeated} batches repeated, {answered} spans answered, {lost} batches lost unanswered");
+    println!(
+        "{sums} events, {repeated} batches repeated, {answered} spans answered, {lost} batches lost unanswered"
+    );
     assert!(answered > 100, "{answered}");
 }

@@ -1,6 +1,8 @@
 //! Letters that nobody can work through: they lie aside, are measured and told, and are never lost.
 
-use super::{CARD, EMAIL, SQUARE_KEY, check, events, measure, nowhere, payment, square, start, times, with_inbox};
+use super::{
+    CARD, EMAIL, SQUARE_KEY, check, events, measure, nowhere, payment, square, start, times, with_inbox,
+};
 use atalaya::ingest::{Source, Vendor};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::sqlite::SqliteConnectOptions;

@@ -45,8 +45,7 @@ const CARD: &str = "4111222233334444";
 const CHECK: &str = "[[check]]\nname = 'fine'\nevery = '1s'\nprobe.command = { argv = ['/bin/true'] }\n";
 
 const SENDER: &str = "Authorization: Bearer token-of-the-shop-7Qk2\r\n";
-const JSON: &str =
-    "Authorization: Bearer token-of-the-shop-7Qk2\r\nContent-Type: application/json\r\n";
+const JSON: &str = "Authorization: Bearer token-of-the-shop-7Qk2\r\nContent-Type: application/json\r\n";
 
 fn secrets() -> Vec<(&'static str, String)> {
     let all = [

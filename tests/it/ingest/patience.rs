@@ -57,8 +57,14 @@ fn what_could_not_be_written_down_comes_again_and_counts_once() {
     let obstacle = directory(name).join("atalaya.db.inbox");
     std::fs::create_dir_all(&obstacle).expect("a folder");
     let agent = start(name, "", "");
-    let refused = post(agent.port, "/v1/traces", &format!("{SENDER}Content-Type: application/json\r\n"), b"{}");
-    assert_eq!((refused.status, super::header(&refused, "retry-after")), (503, Some("5")), "{}", refused.body);
+    let refused =
+        post(agent.port, "/v1/traces", &format!("{SENDER}Content-Type: application/json\r\n"), b"{}");
+    assert_eq!(
+        (refused.status, super::header(&refused, "retry-after")),
+        (503, Some("5")),
+        "{}",
+        refused.body
+    );
     let refused: Value = serde_json::from_str(&refused.body).expect("a status in JSON");
     assert_eq!(refused["code"], 14, "{refused}");
     std::thread::scope(|scope| {

@@ -1,8 +1,8 @@
 //! Webhooks, signed by the vendors' own libraries: what is theirs is taken and counted once, what is not is refused.
 
 use super::{
-    CARD, EMAIL, RESEND_SECRET, SANDBOX_KEY, SQUARE_KEY, SQUARE_URL, counted, events, nowhere, payment, square,
-    start, times, with_inbox,
+    CARD, EMAIL, RESEND_SECRET, SANDBOX_KEY, SQUARE_KEY, SQUARE_URL, counted, events, nowhere, payment,
+    square, start, times, with_inbox,
 };
 use crate::support::agent::Agent;
 use crate::support::judge;
@@ -39,7 +39,8 @@ fn sent(agent: &Agent, letters: &[(Value, u16)]) {
 #[test]
 fn what_resend_signs_with_svix_is_taken_and_counted_once() {
     let mut agent = start("ingest-resend", "", "");
-    let letter = |id: &str, kind: &str, of: &str| json!({"vendor": "resend", "id": id, "body": email(kind, of)});
+    let letter =
+        |id: &str, kind: &str, of: &str| json!({"vendor": "resend", "id": id, "body": email(kind, of)});
     let with = |mut letter: Value, name: &str, value: Value| {
         letter[name] = value;
         letter
@@ -57,12 +58,22 @@ fn what_resend_signs_with_svix_is_taken_and_counted_once() {
             (letter("msg_4", "delivery_delayed", "e-3"), 202),
             (letter("msg_5", "failed", "e-3"), 202),
             (letter("msg_6", "suppressed", "e-4"), 202),
-            (json!({"vendor": "resend", "id": "msg_7", "body":
-                json!({"type": "contact.created", "created_at": "2026-02-22T23:41:12Z", "data": {"email": EMAIL}}).to_string()}), 202),
+            (
+                json!({"vendor": "resend", "id": "msg_7", "body":
+                json!({"type": "contact.created", "created_at": "2026-02-22T23:41:12Z", "data": {"email": EMAIL}}).to_string()}),
+                202,
+            ),
             (with(letter("msg_8", "delivered", "e-8"), "sent", email("delivered", "e-9").into()), 403),
             (with(letter("msg_9", "delivered", "e-8"), "late", 400.into()), 403),
             (with(letter("msg_10", "delivered", "e-8"), "late", (-400).into()), 403),
-            (with(letter("msg_11", "delivered", "e-8"), "secret", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD".into()), 403),
+            (
+                with(
+                    letter("msg_11", "delivered", "e-8"),
+                    "secret",
+                    "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD".into(),
+                ),
+                403,
+            ),
         ],
     );
     agent.wait_for("all letters", |agent| events(agent, "resend", "letters_production") == 7.0);
@@ -86,9 +97,7 @@ fn what_resend_signs_with_svix_is_taken_and_counted_once() {
 #[test]
 fn what_square_signs_is_taken_for_the_account_whose_key_it_is() {
     let mut agent = start("ingest-square", "", "");
-    let letter = |key: &str, event: &str, id: &str, status: &str| {
-        json!({"vendor": "square", "key": key, "body": payment(event, id, status, "2026-02-06T21:27:34Z")})
-    };
+    let letter = |key: &str, event: &str, id: &str, status: &str| json!({"vendor": "square", "key": key, "body": payment(event, id, status, "2026-02-06T21:27:34Z")});
     let mut elsewhere = letter(SQUARE_KEY, "e-7", "p-7", "COMPLETED");
     elsewhere["url"] = "https://atalaya.shop.example/ingest/square".into();
     let mut changed = letter(SQUARE_KEY, "e-8", "p-8", "COMPLETED");
@@ -106,9 +115,12 @@ fn what_square_signs_is_taken_for_the_account_whose_key_it_is() {
         ],
     );
     agent.wait_for("all letters", |agent| events(agent, "square", "letters_production") == 2.0);
-    for (name, count) in
-        [("letters_sandbox", 1.0), ("payments_attempted", 2.0), ("payments_succeeded", 1.0), ("payments_failed", 1.0)]
-    {
+    for (name, count) in [
+        ("letters_sandbox", 1.0),
+        ("payments_attempted", 2.0),
+        ("payments_succeeded", 1.0),
+        ("payments_failed", 1.0),
+    ] {
         assert_eq!(events(&agent, "square", name), count, "{name}");
     }
     agent.terminate();
@@ -145,6 +157,7 @@ fn a_payment_counts_once_in_whatever_order_and_over_a_restart() {
     assert_eq!(events(&agent, "square", "payments_succeeded"), 1.0, "p-2");
     agent.terminate();
     let all = counted(&agent.directory, Source::Square);
-    let found = ["letters_production", "payments_attempted", "payments_succeeded"].map(|name| times(&all, name));
+    let found =
+        ["letters_production", "payments_attempted", "payments_succeeded"].map(|name| times(&all, name));
     assert_eq!(found, [5, 2, 2]);
 }
