@@ -58,3 +58,16 @@ fn a_damaged_file_is_put_aside_and_told_and_taking_goes_on() {
     agent.terminate();
     assert_eq!(times(&counted(&agent.directory, Source::Events), "order_completed"), 1);
 }
+
+#[test]
+fn a_file_that_is_removed_while_in_use_is_missed_at_once_and_made_anew() {
+    let mut agent = start("ingest-removed", "", "");
+    assert_eq!(order(&agent), 202);
+    fs::remove_file(inbox(&agent)).expect("removed");
+    assert_eq!(order(&agent), 503, "what is written into it would be lost");
+    agent.wait_for("the alert", |agent| agent.get("/api/v1/alerts").body.contains("The agent's ingest"));
+    agent.wait_for("a new file", |agent| order(agent) == 202);
+    agent.wait_for("the end of the alert", |agent| !agent.get("/api/v1/alerts").body.contains("ingest"));
+    agent.terminate();
+    assert_eq!(times(&counted(&agent.directory, Source::Events), "order_completed"), 1);
+}

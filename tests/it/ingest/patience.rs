@@ -27,7 +27,6 @@ fn who_may_not_send_does_not_try_again() {
     given["token"] = "token-of-nobody-at-all".into();
     for said in [python(&given), node(&given)] {
         assert_eq!(said["result"], "FAILURE", "{said:#}");
-        assert!(said["seconds"].as_f64().expect("seconds") < 2.0, "{said:#}");
     }
     assert_eq!(agent.metric("atalaya_http_wrong_credentials_total"), Some(2.0));
 }
