@@ -147,7 +147,10 @@ impl Inbox {
         let rows = rows.map_err(|error| self.fail(&error))?;
         let name = |row: &SqliteRow| {
             let series = series(row, 0)?;
-            Ok((series.source, series.name, row.try_get(3)?))
+            let mut open = self.known.open.iter().rev();
+            let open = open.find(|(_, tallies)| tallies.0.contains_key(&series)).map(|(minute, _)| *minute);
+            let seen = open.unwrap_or_default().max(row.try_get(3)?);
+            Ok((series.source, series.name, seen))
         };
         rows.iter().map(name).collect::<Result<_, _>>().map_err(|error| self.fail(&error))
     }

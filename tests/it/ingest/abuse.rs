@@ -168,7 +168,7 @@ fn guessing_the_token_ends_soon() {
 
 #[test]
 fn ten_thousand_routes_are_some_hundred_series_and_none_is_lost() {
-    let agent = start("ingest-routes", "", "");
+    let mut agent = start("ingest-routes", "", "");
     for part in 0..10 {
         let all: Vec<Value> = (0..1000)
             .map(|at| part * 1000 + at)
@@ -197,6 +197,12 @@ fn ten_thousand_routes_are_some_hundred_series_and_none_is_lost() {
     assert_eq!((names.len(), names.iter().sum::<f64>()), (201, 1_000.0));
     assert_eq!(metrics["atalaya_ingest_other_names_total"], 9_800.0 + 800.0);
     assert!(openmetrics(&agent).lines().count() < 5_000, "what is scraped stays small");
+    // Which are told apart outlives the process, so a restart is no way to have more of them.
+    agent.kill();
+    agent.restart();
+    let all: Vec<Value> = (0..1000).map(|at| span(at, &format!("/carts/{at}"), (1, 20_000_001))).collect();
+    assert_eq!(post(agent.port, "/v1/traces", JSON, spans(&all).as_bytes()).status, 200);
+    assert_eq!(agent.metrics()["atalaya_requests_total{route=\"(other)\",status_class=\"2xx\"}"], 1_000.0);
 }
 
 #[test]

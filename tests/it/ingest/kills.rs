@@ -1,8 +1,9 @@
 //! `kill -9` under load: what was answered with a 2xx counts exactly once, and what was not answered and is sent again under
 //! its word counts once as well.
 
-use super::{JSON, SENDER, counted, start, times, try_post};
+use super::{JSON, SENDER, SQUARE_KEY, counted, payment, start, times, try_post, try_square, with_inbox};
 use atalaya::ingest::Source;
+use jiff::Timestamp;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
@@ -58,6 +59,22 @@ impl Field {
         (sum, repeated)
     }
 
+    /// Letters of Square, each sent until it is taken, and once more; how many there were.
+    fn letters(&self) -> u64 {
+        let mut number = 0;
+        while self.goes_on() {
+            let (id, at) = (format!("p-{number}"), "2026-02-06T21:27:34Z");
+            let letter = payment(&format!("e-{number}"), &id, "COMPLETED", at);
+            let send = || try_square(self.port.load(Ordering::Relaxed), SQUARE_KEY, &letter);
+            while send().map_or(0, |answer| answer.status) != 202 {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            send().ok();
+            number += 1;
+        }
+        number
+    }
+
     /// Sends batches of spans and never again; of each how many requests there were, and whether it was answered.
     fn spans(&self) -> BTreeMap<String, (u64, bool)> {
         let mut sent = BTreeMap::new();
@@ -91,10 +108,11 @@ fn batch_of(route: &str, batch: u64, number: u64) -> String {
 fn what_was_answered_counts_exactly_once_whenever_it_is_killed() {
     let mut agent = start("ingest-kill", "", "names_max = 5000");
     let field = Field { port: AtomicU16::new(agent.port), is_over: AtomicBool::new(false) };
-    let (events, spans) = std::thread::scope(|scope| {
+    let (events, spans, letters) = std::thread::scope(|scope| {
         let field = &field;
         let senders: Vec<_> = (0..SENDERS).map(|sender| scope.spawn(move || field.events(sender))).collect();
         let tracer = scope.spawn(move || field.spans());
+        let vendor = scope.spawn(move || field.letters());
         for number in 0..KILLS {
             // This is no waiting for something: it is the moment of the kill.
             std::thread::sleep(Duration::from_millis(fastrand::u64(20..900)));
@@ -114,7 +132,7 @@ fn what_was_answered_counts_exactly_once_whenever_it_is_killed() {
         });
         field.is_over.store(true, Ordering::Relaxed);
         let events: Vec<_> = senders.into_iter().map(|sender| sender.join().expect("a sender")).collect();
-        (events, tracer.join().expect("a sender"))
+        (events, tracer.join().expect("a sender"), vendor.join().expect("a sender"))
     });
     agent.kill();
     let orders = counted(&agent.directory, Source::Events);
@@ -123,6 +141,13 @@ fn what_was_answered_counts_exactly_once_whenever_it_is_killed() {
     assert_eq!(times(&orders, "order_completed"), sums, "{repeated} batches were sent more than once");
     assert!(sums > 1_000 && repeated > 0, "{sums} events, {repeated} repeated");
     let requests = counted(&agent.directory, Source::Requests);
+    with_inbox(
+        &agent.directory,
+        async |inbox| while inbox.work(Timestamp::now()).await.expect("work").done > 0 {},
+    );
+    let square = counted(&agent.directory, Source::Square);
+    let found = ["letters_production", "payments_succeeded"].map(|name| times(&square, name));
+    assert!(found == [letters, letters] && letters > 20, "{found:?} of {letters}");
     let mut lost = 0;
     for (route, (number, answered)) in &spans {
         let found = times(&requests, route);
@@ -134,7 +159,7 @@ fn what_was_answered_counts_exactly_once_whenever_it_is_killed() {
     }
     let answered: u64 = spans.values().filter(|(_, answered)| *answered).map(|(number, _)| number).sum();
     println!(
-        "{sums} events, {repeated} batches repeated, {answered} spans answered, {lost} batches lost unanswered"
+        "{letters} letters, {sums} events, {repeated} batches repeated, {answered} spans answered, {lost} batches lost unanswered"
     );
     assert!(answered > 100, "{answered}");
 }

@@ -92,12 +92,16 @@ fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
 
 /// Letters of Square, signed as Square signs them.
 fn square(port: u16, key: &str, body: &str) -> Answer {
+    try_square(port, key, body).unwrap_or_else(|error| panic!("a letter: {error}"))
+}
+
+fn try_square(port: u16, key: &str, body: &str) -> std::io::Result<Answer> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("a key");
     mac.update(SQUARE_URL.as_bytes());
     mac.update(body.as_bytes());
     let signature = STANDARD.encode(mac.finalize().into_bytes());
     let headers = format!("x-square-hmacsha256-signature: {signature}\r\n");
-    post(port, "/ingest/square", &headers, body.as_bytes())
+    try_post(port, "/ingest/square", &headers, body.as_bytes())
 }
 
 /// Letters of Resend, signed as Svix signs them for it.

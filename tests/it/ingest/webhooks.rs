@@ -1,8 +1,8 @@
 //! Webhooks, signed by the vendors' own libraries: what is theirs is taken and counted once, what is not is refused.
 
 use super::{
-    CARD, EMAIL, RESEND_SECRET, SANDBOX_KEY, SQUARE_KEY, SQUARE_URL, counted, events, nowhere, payment,
-    square, start, times, with_inbox,
+    CARD, EMAIL, RESEND_SECRET, SANDBOX_KEY, SQUARE_KEY, SQUARE_URL, counted, events, header, nowhere,
+    payment, resend, square, start, times, with_inbox,
 };
 use crate::support::agent::Agent;
 use crate::support::judge;
@@ -160,4 +160,22 @@ fn a_payment_counts_once_in_whatever_order_and_over_a_restart() {
     let found =
         ["letters_production", "payments_attempted", "payments_succeeded"].map(|name| times(&all, name));
     assert_eq!(found, [5, 2, 2]);
+}
+
+#[test]
+fn who_goes_on_with_forged_letters_is_not_listened_to_and_the_vendor_is() {
+    let agent = start("ingest-forged", "", "");
+    let body = email("delivered", "e-1");
+    let forged = |number: u32| {
+        let key = format!("key-number-{number}");
+        square(agent.port, &key, &payment("e-1", "p-1", "COMPLETED", "2026-02-06T21:27:34Z"))
+    };
+    let statuses: Vec<u16> = (0..30).map(|number| forged(number).status).collect();
+    assert!(statuses[..20].iter().all(|status| *status == 403), "{statuses:?}");
+    assert!(statuses.iter().filter(|status| **status == 429).count() >= 8, "{statuses:?}");
+    assert!(header(&forged(31), "retry-after").is_some());
+    assert_eq!(resend(agent.port, "msg_1", &body).status, 202);
+    agent.wait_for("the letter", |agent| events(agent, "resend", "emails_delivered") == 1.0);
+    let told = agent.log().iter().filter(|line| line["message"] == "a letter is refused").count();
+    assert!(told <= 24, "{told} lines");
 }
