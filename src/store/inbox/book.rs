@@ -31,13 +31,14 @@ impl Inbox {
                 continue;
             }
             tallies.merge(&parcel.tallies);
+            let mut is_news = parcel.posts.is_empty();
             for post in &parcel.posts {
-                super::letters::insert(&mut tx, post, at).await?;
+                is_news |= super::letters::insert(&mut tx, post, at).await?;
             }
             for (job, ping) in &parcel.pings {
                 super::pings::insert(&mut tx, job, ping).await?;
             }
-            taken.push(Taken::New);
+            taken.push(if is_news { Taken::New } else { Taken::Known });
         }
         let new = append(&mut tx, &self.known.numbers, minute_of(at), &tallies).await?;
         tx.commit().await?;

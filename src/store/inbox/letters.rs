@@ -173,10 +173,14 @@ impl Inbox {
     }
 }
 
-/// One that is there already stays as it is.
-pub(super) async fn insert(tx: &mut SqliteConnection, post: &Post, at: Timestamp) -> Result<(), sqlx::Error> {
+/// One that is there already stays as it is. Whether it was not.
+pub(super) async fn insert(
+    tx: &mut SqliteConnection,
+    post: &Post,
+    at: Timestamp,
+) -> Result<bool, sqlx::Error> {
     let about = post.letter.about.as_ref();
-    sqlx::query(
+    let inserted = sqlx::query(
         "INSERT OR IGNORE INTO letter (vendor, id, account, counts, kind, at, received, thing, thing_id, version, \
          thing_state, reason, amount, currency, state, not_before, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
          ?, ?, ?, ?)",
@@ -200,7 +204,7 @@ pub(super) async fn insert(tx: &mut SqliteConnection, post: &Post, at: Timestamp
     .bind(&post.unreadable)
     .execute(tx)
     .await?;
-    Ok(())
+    Ok(inserted.rows_affected() > 0)
 }
 
 fn waiting(row: &SqliteRow) -> Result<(Vendor, Waiting), sqlx::Error> {

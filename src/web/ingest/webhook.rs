@@ -9,6 +9,7 @@ use crate::ingest::webhook::Read;
 use crate::ingest::{
     Arrival, Malformed, Post, Vendor, resend as letters_of_resend, square as letters_of_square,
 };
+use crate::store::inbox::Taken;
 use crate::web::access::Source;
 use crate::web::limit::too_many;
 use axum::body::Body;
@@ -72,8 +73,8 @@ async fn take(
     };
     let post = Post { vendor, letter, account, counts, unreadable };
     match door.take(kind, Arrival { posts: vec![post], ..Arrival::default() }).await {
-        Ok(_) => {
-            meter::items(kind, 1, 0);
+        Ok(taken) => {
+            meter::items(kind, u64::from(taken == Taken::New), 0);
             (StatusCode::ACCEPTED, "written down\n").into_response()
         }
         Err(refusal) => refusal.into_response(),

@@ -2,7 +2,7 @@
 
 use super::{
     CARD, EMAIL, RESEND_SECRET, SANDBOX_KEY, SQUARE_KEY, SQUARE_URL, counted, events, header, nowhere,
-    payment, resend, square, start, times, with_inbox,
+    payment, requests, resend, square, start, times, with_inbox,
 };
 use crate::support::agent::Agent;
 use crate::support::judge;
@@ -90,6 +90,9 @@ fn what_resend_signs_with_svix_is_taken_and_counted_once() {
     for (name, count) in expected {
         assert_eq!(events(&agent, "resend", name), count, "{name}");
     }
+    let fates = ["taken", "known", "forged"].map(|fate| requests(&agent, "resend", fate));
+    assert_eq!(fates, [7.0, 2.0, 4.0]);
+    assert_eq!(agent.metric("atalaya_ingest_items_total{kind=\"resend\"}"), Some(7.0));
     agent.terminate();
     nowhere(&agent.directory, &[EMAIL, RESEND_SECRET, "Order of"]);
 }
