@@ -7,6 +7,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use futures_util::StreamExt;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
@@ -85,6 +86,21 @@ pub async fn body(body: Body, bytes_max: usize) -> Result<Bytes, Response> {
         let why = format!("the body is cut off or longer than the limit of {bytes_max} bytes\n");
         (StatusCode::PAYLOAD_TOO_LARGE, why).into_response()
     })
+}
+
+/// Reads a body to its end, or so much of it, and keeps nothing.
+pub async fn discard(body: Body, bytes_max: usize) {
+    let mut pieces = body.into_data_stream();
+    let reading = async {
+        let mut read = 0;
+        while let Some(Ok(piece)) = pieces.next().await {
+            read += piece.len();
+            if read > bytes_max {
+                break;
+            }
+        }
+    };
+    in_time(reading).await.ok();
 }
 
 /// What reads a body, ended when that takes too long.

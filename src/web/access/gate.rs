@@ -3,12 +3,16 @@
 use super::caller::asked_host;
 use super::door::{Known, is_known_name, refuse};
 use super::{Access, Caller, How};
+use crate::web::limit::discard;
 use crate::web::server::Peer;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+
+/// What is read of the body of a sender who may not send: a usual batch of spans.
+const UNREAD_MAX: usize = 1024 * 1024;
 
 /// Routes by who may ask; each belongs to one kind. One path may have methods of several kinds.
 #[derive(Clone)]
@@ -135,7 +139,13 @@ async fn operators(request: Request, next: Next) -> Response {
 async fn senders(request: Request, next: Next) -> Response {
     let known = known(&request);
     let by_program = matches!(&known.caller, Caller::Operator(operator) if operator.how == How::Bearer);
-    if known.sends || by_program { next.run(request).await } else { refused(request, &known) }
+    if known.sends || by_program {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    // One that is refused while it still sends sees a broken connection instead of the answer, and tries again.
+    discard(body, UNREAD_MAX).await;
+    not_kept(refuse(&parts, &known))
 }
 
 async fn changes(State(access): State<Access>, request: Request, next: Next) -> Response {
