@@ -3,7 +3,7 @@
 //! One shop serves both databases. [`schema`] has the tables, [`sql`] writes statements that PostgreSQL and SQLite
 //! both take, [`trade`] lets seeded customers buy, and [`fault`] breaks what has really broken in such shops. All
 //! of that is pure: time and seed are arguments, so the same arguments give the same shop. [`living`] is the rim: it
-//! keeps a shop going in an embedded database, with what it stands on (`services`) as local HTTP servers that
+//! keeps a shop going in an embedded database, with what it stands on as local HTTP servers that
 //! answer as the real ones do; [`switch`] breaks and mends all of them by name.
 
 pub mod catalog;
@@ -14,7 +14,6 @@ pub mod order;
 pub mod resend;
 pub mod row;
 pub mod schema;
-mod services;
 pub mod site;
 pub mod sql;
 pub mod square;

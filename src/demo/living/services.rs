@@ -1,13 +1,13 @@
 //! What the demo's shop stands on: its web site and Square, Upstash and Resend, each a local HTTP server that
 //! answers as the real one does.
 
-use super::order::Payment;
-use super::resend::inbox::{self, ON_CALL};
-use super::resend::{self, Resend};
-use super::site::{Site, Trouble};
-use super::square::{self, Booked, Discrepancy, Ending, Square};
-use super::upstash::{self, Upstash};
 use crate::clock;
+use crate::demo::order::Payment;
+use crate::demo::resend::inbox::{self, ON_CALL};
+use crate::demo::resend::{self, Resend};
+use crate::demo::site::{Site, Trouble};
+use crate::demo::square::{self, Booked, Discrepancy, Ending, Square};
+use crate::demo::upstash::{self, Upstash};
 use axum::Router;
 use jiff::SignedDuration;
 use std::io;

@@ -3,17 +3,19 @@
 //! Everything listens on loopback, on ports that the system gives. One task owns the database and is the only one that
 //! writes; switches are orders to it, so that a fault and the trade that goes on never meet half-way.
 
-use super::fault::ShopFault;
-use super::order::Payment;
-use super::schema::{self, Dialect};
-use super::services::Services;
-use super::switch::{Faults, Order, Switch};
-use super::trade::{PAST, Trade};
-use super::voice::speak::{self, SAYINGS_MAX, Secrets};
-use super::voice::{Saying, Voice};
+mod services;
+
 use crate::clock;
+use crate::demo::fault::ShopFault;
+use crate::demo::order::Payment;
+use crate::demo::schema::{self, Dialect};
+use crate::demo::switch::{Faults, Order, Switch};
+use crate::demo::trade::{PAST, Trade};
+use crate::demo::voice::speak::{self, SAYINGS_MAX, Secrets};
+use crate::demo::voice::{Saying, Voice};
 use axum::Router;
 use jiff::{SignedDuration, Timestamp};
+use services::Services;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use std::collections::BTreeSet;
