@@ -64,12 +64,17 @@ pub fn free_port() -> u16 {
 }
 
 /// Asks `ready` until it says yes; fails the test after 30 s, with the log where there is one.
-pub fn wait_until(what: &str, log: Option<&Path>, mut ready: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, log: Option<&Path>, ready: impl FnMut() -> bool) {
+    wait_at_most(30, what, log, ready);
+}
+
+/// As [`wait_until`], for what takes longer by its nature: what is counted when its minute is over.
+pub fn wait_at_most(seconds: u64, what: &str, log: Option<&Path>, mut ready: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !ready() {
-        if begun.elapsed() > Duration::from_secs(30) {
+        if begun.elapsed() > Duration::from_secs(seconds) {
             let log = log.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
-            panic!("waited 30 s for {what}\n{log}");
+            panic!("waited {seconds} s for {what}\n{log}");
         }
         std::thread::sleep(Duration::from_millis(10));
     }
