@@ -12,11 +12,11 @@
 //! | [`alert`] | the life of an alert: told once, and its end told once |
 //! | [`mind`] | judgement and alerts together: facts in, what follows out |
 //! | [`notify`] | channels, the outbox, the words |
-//! | [`store`] | what outlives the process: one embedded SQLite file |
+//! | [`store`] | what outlives the process: an embedded SQLite file, and one beside it for what others say |
 //! | [`record`] | what the runs add up to: counts, HDR windows |
 //! | [`view`] | everything at one moment, for whoever reads |
 //! | [`export`] | Prometheus' two text formats; rule files and boards, made from the definitions |
-//! | [`app`] | one running agent: the loop, the runner, reload |
+//! | [`app`] | one running agent: the loop, the runner, the intake of what others say, reload |
 //! | [`web`] | what is served over HTTP: the status page, operators' pages, the API, and the gate before them |
 //! | [`once`] | one look at everything: the report and its formats |
 //! | [`demo`] | a shop that breaks on purpose, and simulators of the vendors |
@@ -28,7 +28,8 @@
 //! - `config`, `outcome`, `fact`, `record`, `judge`, `alert`, `mind`, `export`, `ingest`, `schedule`, `view` and
 //!   `notify::outbox` do no I/O and read no clock: `now` is an argument. Doing is at the rim.
 //! - One loop (`app::pipeline`) owns the state; whoever reads gets a [`view::View`]. So nothing needs a lock,
-//!   and nothing in the way of checking waits for a disk, a scrape or a browser.
+//!   and nothing in the way of checking waits for a disk, a scrape or a browser. What others say has a task and a file of
+//!   its own (`app::intake`); checks ask it, so that it is judged as everything else.
 //! - The web framework is known in `web` and `demo` only, each third party in its own probe only.
 //! - Time comes from [`clock`]; every queue has a bound; both by lint.
 //! - A secret is a type that can't be printed, and no text ever shows what fills a hole.

@@ -1,4 +1,5 @@
-//! What outlives the process: one embedded SQLite file. The only place that knows so.
+//! What outlives the process: one embedded SQLite file, and another beside it for what others say ([`inbox`]). The only
+//! place that knows so.
 //!
 //! Whoever has something to remember makes a [`Batch`], which is written in one transaction: an alert's state and
 //! the messages that tell of it are there together or not at all. Reading happens once, at the start

@@ -1,7 +1,7 @@
 //! OpenTelemetry's protocol: spans that the shop's functions export, over HTTP, in Protocol Buffers or JSON.
 //!
 //! Each encoding is read down to its spans by a file of its own, one span at a time, so that a body takes little more memory
-//! than it is long. What a span means is decided in [`span`], what several of them mean together in [`gather`]: both
+//! than it is long. What a span means is decided in `span`, what several of them mean together in `gather`: both
 //! encodings say the same. Protocol: OTLP 1.x, `docs/specification.md` of opentelemetry-proto.
 
 mod answer;

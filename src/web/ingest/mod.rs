@@ -78,7 +78,7 @@ impl Door {
             Err(NotTaken::Full) => Err(full(kind)),
             Err(NotTaken::Ill(_)) => {
                 meter::request(kind, Fate::Ill);
-                let why = "it can't be written down now; the log and `/healthz` of the agent say why";
+                let why = "it can't be written down now; the agent's log and its alert `ingest` say why";
                 Err(Refusal {
                     status: StatusCode::SERVICE_UNAVAILABLE,
                     wait: Some(LATER),
