@@ -138,7 +138,7 @@ fn all_files_are_read_whatever_is_wrong_in_one() {
     );
     let expected = [
         "a.toml:2:8: extra `=`, expected nothing",
-        "atalaya.toml:3:2: unknown key `agnt`; allowed are `checks`, `alerts`, `agent`, `http`, `store`\n  hint: did you mean `agent`?",
+        "atalaya.toml:3:2: unknown key `agnt`; allowed are `checks`, `alerts`, `agent`, `http`, `store`, `ingest`\n  hint: did you mean `agent`?",
         "b.toml:1:2: `check` must be a list of tables\n  hint: write `[[check]]` with two brackets",
         "c.toml:1:1: unknown key `checks`; a file of checks holds only `[[check]]` tables",
         "d.toml:4:15: unknown key `adress`; allowed are `address`, `tls`, `send`, `expect`\n  hint: did you mean `address`?",
