@@ -167,12 +167,12 @@ async function finding() {
   await context.setExtraHTTPHeaders(bearer);
   await page.goto(base + "/ops/checks");
   await page.locator("#live").filter({ hasText: "live" }).waitFor();
-  await page.getByLabel("Find").fill("webhook queue");
+  await page.getByLabel("Find").fill("rate limiting");
   const rows = page.locator("#checks tbody tr:visible");
   await until("one row", async () => (await rows.count()) === 1);
   const before = await page.locator("main").innerHTML();
   await until("the page to change", async () => (await page.locator("main").innerHTML()) !== before);
-  expect((await rows.count()) === 1 && (await page.getByLabel("Find").inputValue()) === "webhook queue", "what was found is lost");
+  expect((await rows.count()) === 1 && (await page.getByLabel("Find").inputValue()) === "rate limiting", "what was found is lost");
   await context.close();
 }
 

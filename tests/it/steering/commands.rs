@@ -190,7 +190,7 @@ fn tables_fit_a_terminal_and_json_keeps_its_keys() {
     };
     assert_eq!(
         keys(&["slo", "--json"]),
-        "baseline budgetConsumed conditions coverage description good indicator indicatorWithMaintenance months name objective runbook section state title total windowSeconds windows"
+        "baseline budgetConsumed checks conditions coverage description good indicator indicatorWithMaintenance instead months name objective runbook section state title total windowSeconds windows"
     );
     assert_eq!(
         keys(&["alerts", "--json"]),
