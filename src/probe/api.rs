@@ -186,7 +186,11 @@ pub fn is_word(text: &str) -> bool {
     text.len() <= BYTES_MAX
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-:.".contains(&b))
         && !holds_long_number(text)
+        && !text.split(|c: char| !c.is_ascii_digit()).any(|run| run.len() >= CARD_DIGITS_MIN)
 }
+
+/// The shortest number of a card: so many digits on end are one, whatever letter is put before them.
+const CARD_DIGITS_MIN: usize = 13;
 
 /// Whether groups of nothing but digits make up a number as long as a card's. Digits among letters are an id's.
 fn holds_long_number(text: &str) -> bool {
