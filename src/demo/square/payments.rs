@@ -240,15 +240,16 @@ impl Square {
 
 impl Payment {
     pub fn new(number: u64, now: Timestamp, amount: i64, ending: Ending, location: &str) -> Payment {
+        // As long as Square's and with letters between, so that nobody takes one for a card's number.
         Payment {
-            id: format!("SIM{number:022}LkZY"),
+            id: format!("SIMu9hTqVb3mZ{number:012}LkZY"),
             created_at: now,
             updated_at: now,
             amount,
             currency: "USD".to_owned(),
             ending,
             location: location.to_owned(),
-            order_id: format!("SIMORDER{number:016}"),
+            order_id: format!("SIMORDERcaqm{number:012}"),
             reference_id: None,
             note: None,
             email: None,
