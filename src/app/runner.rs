@@ -307,4 +307,16 @@ mod tests {
     async fn a_run_beside_the_schedule_takes_no_turn_of_one_that_is_due() {
         check("1s", "1900ms", 4096, 0);
     }
+
+    #[test]
+    fn a_run_may_overlap_the_next_once_and_gives_its_turn_back() {
+        let under_way = Arc::default();
+        let first = Turn::take(&under_way).expect("none is under way");
+        let second = Turn::take(&under_way).expect("one overlap is allowed");
+        assert!(Turn::take(&under_way).is_none(), "a third at once");
+        drop(first);
+        assert!(Turn::take(&under_way).is_some());
+        drop(second);
+        assert_eq!(under_way.load(Ordering::Relaxed), 0);
+    }
 }
