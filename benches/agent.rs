@@ -6,15 +6,14 @@
 
 #![allow(clippy::disallowed_methods, reason = "benchmarks measure real time")]
 
+mod support;
+
 use socket2::{Domain, Socket, Type};
 use std::fmt::Write as _;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_atalaya");
-const TOKEN: &str = "bench-token-bench-token";
+use support::{Agent, TOKEN, get, ms, sum, wanted};
 
 struct Case {
     name: &'static str,
@@ -30,20 +29,17 @@ const CASES: [Case; 3] = [
 ];
 
 fn main() {
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
     let target = serve();
     println!(
         "| case | runs | CPU µs a run | resident MiB | lag P99 ms | dropped | failed | first round s | scrape ms |"
     );
     println!("|---|---|---|---|---|---|---|---|---|");
-    for case in CASES.iter().filter(|case| wanted.is_empty() || wanted.iter().any(|w| case.name.contains(w)))
-    {
+    for case in CASES.iter().filter(|case| wanted(case.name)) {
         measure(case, target);
     }
 }
 
 fn measure(case: &Case, target: SocketAddr) {
-    let directory = tempfile::tempdir().expect("a directory");
     let mut text = String::new();
     for n in 0..case.checks {
         writeln!(
@@ -54,36 +50,23 @@ fn measure(case: &Case, target: SocketAddr) {
         )
         .expect("a string");
     }
-    std::fs::write(directory.path().join("checks.toml"), text).expect("a file");
-    let agent = format!("[http]\ntoken = '{TOKEN}'\n");
-    std::fs::write(directory.path().join("atalaya.toml"), agent).expect("a file");
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
+    let directory = tempfile::tempdir().expect("a directory");
     let begun = Instant::now();
-    let mut agent = Command::new(PROGRAM)
-        .args(["run", "--checks", "checks.toml", "--listen", &format!("127.0.0.1:{port}")])
-        .current_dir(directory.path())
-        .env("ATALAYA_LOG", "error")
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("the program");
-    while get(port, "/metrics").is_none() {
+    let agent = Agent::start(directory, &text, &format!("[http]\ntoken = '{TOKEN}'\n"));
+    while get(agent.port, "/metrics", "").is_none() {
         std::thread::sleep(Duration::from_millis(1));
     }
     let first_answer = begun.elapsed();
-    while !get(port, "/readyz")
-        .is_some_and(|answer| answer.starts_with("HTTP/1.0 200") || answer.starts_with("HTTP/1.1 200"))
-    {
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    agent.wait_until_ready();
     let first_round = begun.elapsed();
-    let (cpu_before, runs_before) = (cpu(&agent), runs(port));
+    let (cpu_before, runs_before) = (agent.cpu(), runs(&agent.metrics()));
     std::thread::sleep(Duration::from_secs(case.seconds));
-    let cpu = cpu(&agent).saturating_sub(cpu_before);
-    let resident = resident(&agent);
+    let cpu = agent.cpu().saturating_sub(cpu_before);
+    let resident = agent.mib("VmRSS:");
     let scrape = Instant::now();
-    let metrics = get(port, "/metrics").expect("metrics");
+    let metrics = agent.metrics();
     let scrape = scrape.elapsed();
-    let runs = sum(&metrics, "atalaya_check_runs_total") - runs_before;
+    let runs = runs(&metrics) - runs_before;
     println!(
         "| {} | {runs} | {:.1} | {:.1} | {} | {} | {} | {:.2} | {:.0} |",
         case.name,
@@ -93,11 +76,9 @@ fn measure(case: &Case, target: SocketAddr) {
         sum(&metrics, "atalaya_check_dropped_runs_total"),
         failed(&metrics),
         first_round.as_secs_f64(),
-        scrape.as_secs_f64() * 1e3,
+        ms(scrape),
     );
-    eprintln!("  start to first /metrics: {:.0} ms", first_answer.as_secs_f64() * 1e3);
-    agent.kill().ok();
-    agent.wait().ok();
+    eprintln!("  start to first /metrics: {:.0} ms", ms(first_answer));
 }
 
 /// A server that answers and closes, on two threads.
@@ -122,29 +103,14 @@ fn serve() -> SocketAddr {
     address
 }
 
-fn get(port: u16, path: &str) -> Option<String> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    write!(stream, "GET {path} HTTP/1.0\r\nAuthorization: Bearer {TOKEN}\r\n\r\n").ok()?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).ok()?;
-    Some(String::from_utf8_lossy(&answer).into_owned())
-}
-
-fn runs(port: u16) -> f64 {
-    sum(&get(port, "/metrics").expect("metrics"), "atalaya_check_runs_total")
-}
-
-fn sum(metrics: &str, family: &str) -> f64 {
-    let series =
-        metrics.lines().filter(|line| line.starts_with(family) && line[family.len()..].starts_with('{'));
-    series.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+fn runs(metrics: &str) -> f64 {
+    sum(metrics, "atalaya_check_runs_total")
 }
 
 /// Runs that found the target failing: with any, something else is measured.
 fn failed(metrics: &str) -> f64 {
     let failed: Vec<&str> = metrics.lines().filter(|line| line.contains("result=\"failed\"")).collect();
-    let failed = failed.join("\n");
-    sum(&failed, "atalaya_check_runs_total")
+    runs(&failed.join("\n"))
 }
 
 /// The upper bound of the bucket in which the 99th percentile lies, in milliseconds.
@@ -158,19 +124,4 @@ fn lag(metrics: &str) -> String {
     let total = buckets.last().map_or(0.0, |(_, count)| *count);
     let p99 = buckets.iter().find(|(_, count)| *count >= total * 0.99);
     p99.map_or("?".to_owned(), |(bound, _)| format!("≤ {}", bound * 1e3))
-}
-
-/// User and system time of the whole process.
-fn cpu(child: &Child) -> Duration {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).expect("a process");
-    let fields: Vec<&str> = stat.rsplit_once(") ").expect("a name").1.split(' ').collect();
-    let ticks: u64 = [11, 12].iter().map(|at| fields[*at].parse::<u64>().expect("ticks")).sum();
-    Duration::from_millis(ticks * 10)
-}
-
-fn resident(child: &Child) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("a process");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a size");
-    let kib: f64 = line.split_whitespace().nth(1).expect("a number").parse().expect("a number");
-    kib / 1024.0
 }

@@ -7,14 +7,14 @@
 
 #![allow(clippy::disallowed_methods, reason = "benchmarks measure real time")]
 
+mod support;
+
 use std::fmt::Write as _;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
+use support::{Agent, TOKEN, closing_target, get, sum, wanted};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_atalaya");
-const TOKEN: &str = "bench-token-bench-token";
 const SECONDS: u64 = 75;
 /// Batches a second, on as many connections: an SDK sends what it has every second or so, or 512 spans.
 const BATCHES: u64 = 10;
@@ -58,22 +58,17 @@ const CASES: [Case; 3] = [
 ];
 
 fn main() {
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
     println!(
         "| case | sent | refused | share of a core | resident MiB | answer P50 ms | answer P99 ms | runs dropped | P95 off by |"
     );
     println!("|---|---|---|---|---|---|---|---|---|");
-    for case in CASES.iter().filter(|case| wanted.is_empty() || wanted.iter().any(|w| case.name.contains(w)))
-    {
+    for case in CASES.iter().filter(|case| wanted(case.name)) {
         measure(case);
     }
 }
 
 fn measure(case: &Case) {
-    let directory = tempfile::tempdir().expect("a directory");
-    let target = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = target.local_addr().expect("an address");
-    std::thread::spawn(move || target.incoming().for_each(drop));
+    let address = closing_target();
     let mut text = "[[check]]\nname = 'requests'\nevery = '10s'\nprobe.received = { source = 'requests', below = '500ms' }\n".to_owned();
     for n in 0..100 {
         writeln!(
@@ -82,29 +77,15 @@ fn measure(case: &Case) {
         )
         .expect("a string");
     }
-    std::fs::write(directory.path().join("checks.toml"), text).expect("a file");
-    std::fs::write(directory.path().join("atalaya.toml"), format!("[ingest]\ntoken = '{TOKEN}'\n"))
-        .expect("a file");
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
-    let mut agent = Command::new(PROGRAM)
-        .args(["run", "--checks", "checks.toml", "--listen", &format!("127.0.0.1:{port}")])
-        .current_dir(directory.path())
-        .env("ATALAYA_LOG", "error")
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("the program");
-    while !get(port, "/readyz").is_some_and(|answer| answer.contains(" 200 ")) {
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    let before = cpu(&agent);
+    let directory = tempfile::tempdir().expect("a directory");
+    let agent = Agent::start(directory, &text, &format!("[ingest]\ntoken = '{TOKEN}'\n"));
+    agent.wait_until_ready();
+    let before = agent.cpu();
     let begun = Instant::now();
-    let senders: Vec<_> = (0..CONNECTIONS).map(|number| (number, case.make)).collect();
-    let (path, kind, a_second) = (case.path, case.kind, case.a_second);
-    let senders: Vec<_> = senders
-        .into_iter()
-        .map(|(number, make)| {
-            std::thread::spawn(move || send(port, (path, kind), (number, a_second / BATCHES), make, begun))
-        })
+    let (port, path, kind, make) = (agent.port, case.path, case.kind, case.make);
+    let a_batch = case.a_second / BATCHES;
+    let senders: Vec<_> = (0..CONNECTIONS)
+        .map(|number| std::thread::spawn(move || send(port, (path, kind), (number, a_batch), make, begun)))
         .collect();
     let mut all = Sent::default();
     for sender in senders {
@@ -113,9 +94,9 @@ fn measure(case: &Case) {
         all.answers.extend(sent.answers);
         all.refused += sent.refused;
     }
-    let share = cpu(&agent).saturating_sub(before).as_secs_f64() / begun.elapsed().as_secs_f64();
-    let resident = resident(&agent);
-    let metrics = get(port, "/metrics").expect("metrics");
+    let share = agent.cpu().saturating_sub(before).as_secs_f64() / begun.elapsed().as_secs_f64();
+    let resident = agent.mib("VmHWM:");
+    let metrics = agent.metrics();
     let dropped = sum(&metrics, "atalaya_check_dropped_runs_total");
     let off = exactness(port, &mut all.took_us, begun);
     let quantile = |sorted: &[u64], q: f64| {
@@ -131,8 +112,6 @@ fn measure(case: &Case) {
         quantile(&all.answers, 0.5),
         quantile(&all.answers, 0.99),
     );
-    agent.kill().ok();
-    agent.wait().ok();
 }
 
 #[derive(Default)]
@@ -271,7 +250,8 @@ fn exactness(port: u16, took_us: &mut [u64], begun: Instant) -> String {
     let exact = took_us[(took_us.len() * 95).div_ceil(100) - 1] as f64 / 1e6;
     let all = took_us.len() as f64;
     while begun.elapsed() < Duration::from_secs(SECONDS + 60) {
-        let body = get(port, "/api/v1/checks/requests").unwrap_or_default();
+        let body = get(port, "/api/v1/checks/requests", "").unwrap_or_default();
+        let body = String::from_utf8_lossy(&body);
         let measures = body
             .split_once("\r\n\r\n")
             .and_then(|(_, json)| serde_json::from_str::<serde_json::Value>(json).ok());
@@ -287,34 +267,4 @@ fn exactness(port: u16, took_us: &mut [u64], begun: Instant) -> String {
         std::thread::sleep(Duration::from_millis(500));
     }
     "not all was counted".to_owned()
-}
-
-fn get(port: u16, path: &str) -> Option<String> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).ok()?;
-    Some(String::from_utf8_lossy(&answer).into_owned())
-}
-
-fn sum(metrics: &str, family: &str) -> f64 {
-    let series =
-        metrics.lines().filter(|line| line.starts_with(family) && line[family.len()..].starts_with('{'));
-    series.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
-}
-
-/// User and system time of the whole process.
-fn cpu(child: &Child) -> Duration {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).expect("a process");
-    let fields: Vec<&str> = stat.rsplit_once(") ").expect("a name").1.split(' ').collect();
-    let ticks: u64 = [11, 12].iter().map(|at| fields[*at].parse::<u64>().expect("ticks")).sum();
-    Duration::from_millis(ticks * 10)
-}
-
-/// The most that it ever held.
-fn resident(child: &Child) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("a process");
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("a size");
-    let kib: f64 = line.split_whitespace().nth(1).expect("a number").parse().expect("a number");
-    kib / 1024.0
 }

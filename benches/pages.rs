@@ -5,18 +5,18 @@
 
 #![allow(clippy::disallowed_methods, reason = "benchmarks measure real time")]
 
+mod support;
+
 use atalaya::demo::watch_list::past;
 use atalaya::store::Store;
 use std::fmt::Write as _;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::Write;
+use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use support::{Agent, TOKEN, closing_target, get, ms, sum};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_atalaya");
-const TOKEN: &str = "bench-token-bench-token";
 const CHECKS: usize = 1_000;
 const SECTIONS: usize = 8;
 const VIEWERS: usize = 50;
@@ -24,9 +24,7 @@ const VIEWERS: usize = 50;
 fn main() {
     let directory = tempfile::tempdir().expect("a directory");
     remember(directory.path());
-    let target = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = target.local_addr().expect("an address");
-    std::thread::spawn(move || target.incoming().for_each(drop));
+    let address = closing_target();
     let mut checks = String::new();
     for n in 0..CHECKS {
         let section = n % SECTIONS;
@@ -36,20 +34,8 @@ fn main() {
         )
         .expect("a string");
     }
-    let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).expect("a file");
-    write("checks.toml", &checks);
-    write("atalaya.toml", &format!("[http]\ntoken = '{TOKEN}'\n"));
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
-    let mut agent = Command::new(PROGRAM)
-        .args(["run", "--checks", "checks.toml", "--listen", &format!("127.0.0.1:{port}")])
-        .current_dir(directory.path())
-        .env("ATALAYA_LOG", "error")
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("the program");
-    while !get(port, "/readyz").is_some_and(|answer| answer.starts_with(b"HTTP/1.0 200")) {
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    let agent = Agent::start(directory, &checks, &format!("[http]\ntoken = '{TOKEN}'\n"));
+    agent.wait_until_ready();
     println!("| page | first ms | later, median ms | KiB on the wire |\n|---|---|---|---|");
     let pages = [
         "/",
@@ -60,25 +46,25 @@ fn main() {
         "/ops/checks/check-1?span=90d",
     ];
     for path in pages {
-        let (first, bytes) = timed(port, path);
-        let mut later: Vec<Duration> = (0..9).map(|_| timed(port, path).0).collect();
+        let (first, bytes) = timed(agent.port, path);
+        let mut later: Vec<Duration> = (0..9).map(|_| timed(agent.port, path).0).collect();
         later.sort();
         println!("| {path} | {:.0} | {:.1} | {:.0} |", ms(first), ms(later[4]), bytes as f64 / 1024.0);
     }
-    viewers(port, &agent);
-    agent.kill().ok();
-    agent.wait().ok();
+    viewers(&agent);
 }
 
 /// Fifty connections that are told of changes, and each of them gets the page once a second.
-fn viewers(port: u16, agent: &Child) {
+fn viewers(agent: &Agent) {
+    const DROPPED: &str = "atalaya_check_dropped_runs_total";
+    let port = agent.port;
     let mut open = Vec::new();
     for _ in 0..VIEWERS {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("a place");
         write!(stream, "GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("it reads");
         open.push(stream);
     }
-    let (before, dropped) = (cpu(agent), metric(port, "atalaya_check_dropped_runs_total"));
+    let (before, dropped) = (agent.cpu(), sum(&agent.metrics(), DROPPED));
     let began = Instant::now();
     let mut took = Vec::new();
     while began.elapsed() < Duration::from_secs(20) {
@@ -88,13 +74,13 @@ fn viewers(port: u16, agent: &Child) {
         std::thread::sleep(Duration::from_secs(1).saturating_sub(round.elapsed()));
     }
     took.sort();
-    let share = cpu(agent).saturating_sub(before).as_secs_f64() / began.elapsed().as_secs_f64();
+    let share = agent.cpu().saturating_sub(before).as_secs_f64() / began.elapsed().as_secs_f64();
     println!(
         "\n{VIEWERS} viewers, a page a second each: P50 {:.1} ms, P99 {:.1} ms, {:.0} % of one core with all checks, {} runs dropped",
         ms(took[took.len() / 2]),
         ms(took[took.len() * 99 / 100]),
         share * 100.0,
-        metric(port, "atalaya_check_dropped_runs_total") - dropped,
+        sum(&agent.metrics(), DROPPED) - dropped,
     );
 }
 
@@ -118,34 +104,6 @@ fn remember(directory: &Path) {
 
 fn timed(port: u16, path: &str) -> (Duration, usize) {
     let began = Instant::now();
-    let answer = get(port, path).expect("an answer");
+    let answer = get(port, path, "Accept: text/html\r\nAccept-Encoding: gzip\r\n").expect("an answer");
     (began.elapsed(), answer.len())
-}
-
-fn get(port: u16, path: &str) -> Option<Vec<u8>> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    let more = "Accept: text/html\r\nAccept-Encoding: gzip\r\n";
-    write!(stream, "GET {path} HTTP/1.0\r\nAuthorization: Bearer {TOKEN}\r\n{more}\r\n").ok()?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).ok()?;
-    Some(answer)
-}
-
-fn metric(port: u16, family: &str) -> f64 {
-    let text = String::from_utf8_lossy(&get(port, "/metrics").expect("metrics")).into_owned();
-    let series = text.lines().filter(|line| line.starts_with(family));
-    series.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
-}
-
-/// User and system time of a process: fields 14 and 15 of `/proc/PID/stat`, in hundredths of a second.
-fn cpu(child: &Child) -> Duration {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).expect("a process");
-    let after = stat.rsplit_once(')').expect("a name").1;
-    let ticks: u64 =
-        after.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-    Duration::from_millis(ticks * 10)
-}
-
-fn ms(took: Duration) -> f64 {
-    took.as_secs_f64() * 1e3
 }
