@@ -287,6 +287,8 @@ impl Sum {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pings {
     pub heard_since: Timestamp,
+    /// Times since then in which nobody listened, from (inclusive) to (exclusive), the oldest first.
+    pub deaf: Vec<(Timestamp, Timestamp)>,
     /// The oldest first.
     pub pings: Vec<Ping>,
 }
@@ -303,8 +305,8 @@ pub trait Received: Send + Sync {
     /// was asked nothing is ever added.
     fn sum(&self, source: Source, from: Timestamp, to: Timestamp) -> Told<'_, Sum>;
 
-    /// When something of that kind was received last, if ever.
-    fn newest(&self, source: Source) -> Told<'_, Option<Timestamp>>;
+    /// For how long nothing of that kind came while somebody listened; nothing where none ever came.
+    fn silence(&self, source: Source, now: Timestamp) -> Told<'_, Option<Duration>>;
 
     /// The ids of a vendor's letters received from `from` (inclusive) to `to` (exclusive), each with when it came.
     fn letters(&self, vendor: Vendor, from: Timestamp, to: Timestamp) -> Told<'_, Vec<(String, Timestamp)>>;

@@ -23,7 +23,9 @@ use crate::view::heard::{Aside, Column, Gathering, Heard, Span as Back};
 use jiff::{SignedDuration, Timestamp};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use task::Task;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -62,7 +64,7 @@ enum Question {
     Pings { job: String, since: Timestamp, answer: Answer<Pings> },
     Sum { source: Source, span: Span, answer: Answer<Sum> },
     Tallies { source: Source, span: Span, answer: Answer<Tallies> },
-    Newest { source: Source, answer: Answer<Option<Timestamp>> },
+    Silence { source: Source, now: Timestamp, answer: Answer<Option<Duration>> },
     Letters { vendor: Vendor, span: Span, answer: Answer<Vec<(String, Timestamp)>> },
     SetAside { vendor: Vendor, answer: Answer<u64> },
     Columns { from: Timestamp, minutes: u32, count: u32, answer: Answer<Vec<Column>> },
@@ -71,12 +73,19 @@ enum Question {
     Traffic { answer: Answer<Arc<Traffic>> },
 }
 
+/// Shorter than the timeout of most checks: what hangs here is the agent's trouble, and not the job's or the shop's.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+
 impl Intake {
     /// Writes it down. Ends when that is done, or at once where there is no room.
     pub async fn take(&self, arrival: Arrival) -> Result<Taken, NotTaken> {
         let (answer, taken) = oneshot::channel();
-        self.arrivals.try_send(Delivery { arrival, answer }).map_err(|_| NotTaken::Full)?;
-        taken.await.unwrap_or_else(|_| Err(NotTaken::Ill("the agent ends".to_owned())))
+        let gone = || NotTaken::Ill("the agent ends".to_owned());
+        self.arrivals.try_send(Delivery { arrival, answer }).map_err(|refused| match refused {
+            TrySendError::Full(_) => NotTaken::Full,
+            TrySendError::Closed(_) => gone(),
+        })?;
+        taken.await.unwrap_or_else(|_| Err(gone()))
     }
 
     /// Everything since the process began.
@@ -118,8 +127,13 @@ impl Intake {
     async fn ask<T>(&self, question: impl FnOnce(Answer<T>) -> Question) -> Result<T, String> {
         let gone = || "the agent ends".to_owned();
         let (answer, told) = oneshot::channel();
-        self.questions.send(question(answer)).await.map_err(|_| gone())?;
-        told.await.map_err(|_| gone())?
+        let asked = async {
+            self.questions.send(question(answer)).await.map_err(|_| gone())?;
+            told.await.map_err(|_| gone())?
+        };
+        let late =
+            || "the inbox does not answer: its disk hangs, or another program holds its lock".to_owned();
+        tokio::time::timeout(ANSWERS_WITHIN, asked).await.unwrap_or_else(|_elapsed| Err(late()))
     }
 }
 
@@ -132,8 +146,8 @@ impl Received for Intake {
         Box::pin(self.ask(move |answer| Question::Sum { source, span: (from, to), answer }))
     }
 
-    fn newest(&self, source: Source) -> Told<'_, Option<Timestamp>> {
-        Box::pin(self.ask(move |answer| Question::Newest { source, answer }))
+    fn silence(&self, source: Source, now: Timestamp) -> Told<'_, Option<Duration>> {
+        Box::pin(self.ask(move |answer| Question::Silence { source, now, answer }))
     }
 
     fn letters(&self, vendor: Vendor, from: Timestamp, to: Timestamp) -> Told<'_, Vec<(String, Timestamp)>> {

@@ -265,8 +265,8 @@ impl Task {
             Question::Tallies { source, span, answer } => {
                 answer.send(inbox.tallies(source, span).await.map_err(text)).ok();
             }
-            Question::Newest { source, answer } => {
-                answer.send(Ok(inbox.newest(source))).ok();
+            Question::Silence { source, now, answer } => {
+                answer.send(Ok(inbox.silence(source, now))).ok();
             }
             Question::Letters { vendor, span, answer } => {
                 answer.send(inbox.letters(vendor, span).await.map_err(text)).ok();
@@ -346,7 +346,7 @@ fn refuse(question: Question, why: &str) {
         Question::Pings { answer, .. } => answer.send(Err(why)).is_ok(),
         Question::Sum { answer, .. } => answer.send(Err(why)).is_ok(),
         Question::Tallies { answer, .. } => answer.send(Err(why)).is_ok(),
-        Question::Newest { answer, .. } => answer.send(Err(why)).is_ok(),
+        Question::Silence { answer, .. } => answer.send(Err(why)).is_ok(),
         Question::Letters { answer, .. } => answer.send(Err(why)).is_ok(),
         Question::Columns { answer, .. } => answer.send(Err(why)).is_ok(),
         Question::Aside { answer } => answer.send(Err(why)).is_ok(),

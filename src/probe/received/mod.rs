@@ -167,8 +167,8 @@ impl Question {
             );
         }
         self.measure(&sum, cx.now.duration_since(from).as_secs_f64(), &mut outcome);
-        if let Some(newest) = received.newest(self.source).await? {
-            outcome.measure(measures::SILENCE, cx.now.duration_since(newest).as_secs_f64().max(0.0));
+        if let Some(silence) = received.silence(self.source, cx.now).await? {
+            outcome.measure(measures::SILENCE, silence.as_secs_f64());
         }
         let vendor = Vendor::ALL.into_iter().find(|vendor| Source::from(*vendor) == self.source);
         if let Some(vendor) = vendor {

@@ -1,12 +1,14 @@
 //! When there was anybody to hear. What was sent while the agent was not there, or could not write, is not known: no event
 //! is not the same as nobody who counts.
 
-use super::Inbox;
+use super::{Inbox, minute_begin};
+use crate::ingest::Source;
 use crate::store::error::StoreError;
 use crate::store::remember::minute_of;
 use jiff::Timestamp;
 use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
+use std::time::Duration;
 
 /// A gap of so many minutes is none: senders try again.
 const RESTART_MINUTES: u32 = 2;
@@ -28,6 +30,22 @@ impl Inbox {
     pub(super) fn is_deaf(&self, from: u32, to: u32) -> bool {
         from < minute_of(self.known.begun)
             || self.known.deaf.iter().any(|(first, last)| from <= *last && to > *first)
+    }
+
+    /// Each time in which nobody listened, from (inclusive) to (exclusive), the oldest first.
+    pub(super) fn deaf_times(&self) -> Vec<(Timestamp, Timestamp)> {
+        let gaps = self.known.deaf.iter();
+        let mut times: Vec<_> =
+            gaps.map(|(first, last)| (minute_begin(*first), minute_begin(last + 1))).collect();
+        times.sort_unstable();
+        times
+    }
+
+    /// For how long nothing of this kind came while somebody listened; nothing where none ever came.
+    pub fn silence(&self, source: Source, now: Timestamp) -> Option<Duration> {
+        let newest = *self.known.newest.get(&source)?;
+        let deaf = Duration::from_mins(1) * self.deaf_minutes(minute_of(newest), minute_of(now));
+        Some(Duration::try_from(now.duration_since(newest)).unwrap_or_default().saturating_sub(deaf))
     }
 
     /// In how many of these minutes, `to` not included, nobody listened.

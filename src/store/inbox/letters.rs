@@ -82,13 +82,13 @@ impl Inbox {
         Ok(next.map(moment))
     }
 
-    /// Ids of letters received from `from` (inclusive) to `to` (exclusive), whichever account they are of.
+    /// Ids of letters received from `from` (inclusive) to `to` (exclusive); those of a sandbox are left out.
     pub async fn letters(
         &mut self,
         vendor: Vendor,
         (from, to): (Timestamp, Timestamp),
     ) -> Result<Vec<(String, Timestamp)>, StoreError> {
-        let sql = "SELECT id, received FROM letter WHERE vendor = ? AND received >= ? AND received < ? ORDER BY received";
+        let sql = "SELECT id, received FROM letter WHERE vendor = ? AND counts AND received >= ? AND received < ? ORDER BY received";
         let rows = sqlx::query(sql).bind(vendor.as_str()).bind(nanoseconds(from)).bind(nanoseconds(to));
         let rows = rows.fetch_all(&mut self.connection).await.map_err(|error| self.fail(&error))?;
         let letter = |row: &SqliteRow| Ok((row.try_get(0)?, moment(row.try_get(1)?)));

@@ -135,10 +135,6 @@ impl Inbox {
         self.known.begun
     }
 
-    pub fn newest(&self, source: Source) -> Option<Timestamp> {
-        self.known.newest.get(&source).copied()
-    }
-
     /// Names that were told apart before the start, each with the last minute in which it was seen.
     pub async fn names(&mut self) -> Result<Vec<(Source, Arc<str>, u32)>, StoreError> {
         let sql = "SELECT s.source, s.name, s.class, max(coalesce((SELECT max(start) FROM minute WHERE series = s.id), 0), \
@@ -205,7 +201,9 @@ async fn known(connection: &mut SqliteConnection) -> Result<Known, sqlx::Error> 
         }
     }
     let mut newest = BTreeMap::new();
-    let sql = "SELECT s.source, max(m.start) FROM minute AS m JOIN series AS s ON s.id = m.series GROUP BY s.source";
+    // Minutes of more than a day ago are hours.
+    let sql = "SELECT s.source, max(m.start) FROM (SELECT series, start FROM minute UNION ALL SELECT series, start FROM hour) AS m \
+               JOIN series AS s ON s.id = m.series GROUP BY s.source";
     for row in sqlx::query(sql).fetch_all(&mut *connection).await? {
         newest.insert(source(row.try_get(0)?)?, minute_begin(row.try_get(1)?));
     }

@@ -1,6 +1,7 @@
 //! What jobs told of themselves.
 
 use super::Inbox;
+use crate::clock;
 use crate::ingest::{Ping, PingWord, Pings};
 use crate::store::error::StoreError;
 use crate::store::write::{moment, nanoseconds};
@@ -20,8 +21,31 @@ impl Inbox {
                     UNION SELECT max(id) FROM ping WHERE job = ?1 GROUP BY word) ORDER BY at, id";
         let rows = sqlx::query(sql).bind(job).bind(nanoseconds(since)).bind(PINGS_MAX);
         let rows = rows.fetch_all(&mut self.connection).await.map_err(|error| self.fail(&error))?;
-        let pings = rows.iter().map(ping).collect::<Result<_, _>>().map_err(|error| self.fail(&error))?;
-        Ok(Pings { heard_since: self.begun(), pings })
+        let pings =
+            rows.iter().map(ping).collect::<Result<Vec<_>, _>>().map_err(|error| self.fail(&error))?;
+        let heard_since = self.listened_for(job, &pings).await.map_err(|error| self.fail(&error))?;
+        Ok(Pings { heard_since, deaf: self.deaf_times(), pings })
+    }
+
+    /// Since when somebody listens for a job: pings of one that no check names are refused. Not before it was first asked
+    /// for, or told something.
+    async fn listened_for(&mut self, job: &str, pings: &[Ping]) -> Result<Timestamp, sqlx::Error> {
+        let begun = self.begun();
+        if let Some(oldest) = pings.first() {
+            return Ok(begun.max(oldest.at));
+        }
+        let key = format!("job {job}");
+        let asked = sqlx::query_scalar::<_, i64>("SELECT value FROM meta WHERE key = ?").bind(&key);
+        if let Some(asked) = asked.fetch_optional(&mut self.connection).await? {
+            return Ok(moment(asked));
+        }
+        let now = clock::wall();
+        sqlx::query("INSERT INTO meta (key, value) VALUES (?, ?)")
+            .bind(key)
+            .bind(nanoseconds(now))
+            .execute(&mut self.connection)
+            .await?;
+        Ok(now)
     }
 }
 

@@ -72,8 +72,8 @@ pub(super) fn judge(now: Timestamp, job: &str, pings: &Pings, expected: &Expecte
     let held = held.map(|run| expected.schedule.due_again(run.began, expected.grace)).max();
     if now > later(held.map_or(due.at, |held| held.max(due.at)), expected.grace) {
         outcome.faults.extend(sight.late(&due));
-    } else if !due.is_known {
-        outcome.fault(sight.not_heard_yet(&due));
+    } else if let Some(since) = due.listening_since {
+        outcome.fault(sight.not_heard_yet(&due, since));
     }
     if let [.., before, last] = under_way.as_slice() {
         outcome.fault(overlapping(before, last));
@@ -84,9 +84,9 @@ pub(super) fn judge(now: Timestamp, job: &str, pings: &Pings, expected: &Expecte
 /// When the next success is due, or was.
 struct Due {
     at: Timestamp,
-    /// Everything is known that it follows from. Not so before the first success, and where the agent did not listen
-    /// when one was due.
-    is_known: bool,
+    /// Where not everything is known that it follows from, since when there is somebody who listens: before the first
+    /// success, and where nobody listened in the time in which one was due.
+    listening_since: Option<Timestamp>,
 }
 
 /// All that is looked at.
@@ -103,17 +103,29 @@ impl<'a> Sight<'a> {
         let Expected { schedule, grace, .. } = self.expected;
         let again =
             self.runs.last_success.as_ref().map(|success| schedule.due_again(success.ping.at, *grace));
-        match again.filter(|due| later(*due, *grace) >= self.pings.heard_since) {
-            Some(at) => Due { at, is_known: true },
-            None => Due { at: schedule.due_after(self.pings.heard_since), is_known: false },
+        let next = |since| Due { at: schedule.due_after(since), listening_since: Some(since) };
+        let mut due = match again.filter(|due| later(*due, *grace) >= self.pings.heard_since) {
+            Some(at) => Due { at, listening_since: None },
+            None => next(self.pings.heard_since),
+        };
+        for (from, to) in &self.pings.deaf {
+            if *from <= later(due.at, *grace) && due.at < *to {
+                due = next(*to);
+            }
         }
+        due
     }
 
-    /// A run that should have ended. One after which another began and succeeded was lost, and the job is well.
+    /// A run that should have ended. One after which another began and succeeded was lost, and the job is well; of one
+    /// that may have ended while nobody listened there is nothing to say.
     fn stuck(&self) -> Option<&'a Open<'a>> {
         let success = self.runs.last_success.as_ref().map(Ended::began);
         self.runs.open.iter().find(|run| {
-            self.now > self.expected.end_of(run) && success.is_none_or(|success| success < run.began)
+            let end = self.expected.end_of(run);
+            let was_heard = |(from, to): &(Timestamp, Timestamp)| end < *from || *to <= run.began;
+            self.now > end
+                && success.is_none_or(|success| success < run.began)
+                && self.pings.deaf.iter().all(was_heard)
         })
     }
 
@@ -163,11 +175,11 @@ impl<'a> Sight<'a> {
     }
 
     /// Neither well nor late.
-    fn not_heard_yet(&self, due: &Due) -> Fault {
+    fn not_heard_yet(&self, due: &Due, since: Timestamp) -> Fault {
         let at = time(due.at);
         let text = match &self.runs.last_success {
             Some(success) => {
-                let (last, since) = (time(success.ping.at), time(self.pings.heard_since));
+                let (last, since) = (time(success.ping.at), time(since));
                 format!(
                     "nobody listened when it was due (it last succeeded at {last}, listening since {since}); due next at {at}"
                 )

@@ -41,7 +41,7 @@ fn ping(at: Timestamp, said: &str) -> Ping {
 
 /// A timeline: at each moment either the job says something, or (`= `) this is said of it: status and reason.
 fn check(expected: &Expected, since: &str, timeline: &[(&str, &str)]) {
-    let mut pings = Pings { heard_since: at(since), pings: Vec::new() };
+    let mut pings = Pings { heard_since: at(since), ..Pings::default() };
     for (moment, said) in timeline {
         let moment = at(moment);
         let Some(wanted) = said.strip_prefix("= ") else {
@@ -238,13 +238,44 @@ fn what_was_due_when_nobody_listened_is_not_known() {
 }
 
 #[test]
+fn what_was_due_while_the_agent_was_off_is_not_known() {
+    let pings = |deaf: (&str, &str), last: &str| Pings {
+        heard_since: at("2026-03-01T00:00:00Z"),
+        deaf: vec![(at(deaf.0), at(deaf.1))],
+        pings: vec![ping(at(last), "ok"), ping(at("2026-03-02T10:30:00Z"), "start")],
+    };
+    let reason = |moment: &str, pings: &Pings| {
+        let outcome = judge(at(moment), "backup", pings, &every(HOUR, 5 * MINUTE, Some(10 * MINUTE)));
+        outcome.reason().map_or_else(|| "ok".to_owned(), |fault| format!("{}: {}", fault.status, fault.text))
+    };
+    let off = pings(("2026-03-02T10:35:00Z", "2026-03-02T11:02:00Z"), "2026-03-02T10:00:00Z");
+    assert_eq!(
+        reason("2026-03-02T11:06:00Z", &off),
+        "unknown: nobody listened when it was due (it last succeeded at 2026-03-02T10:00:00Z, listening since \
+         2026-03-02T11:02:00Z); due next at 2026-03-02T12:02:00Z"
+    );
+    assert_eq!(
+        reason("2026-03-02T12:07:01Z", &off),
+        "failed: late: a success was due at 2026-03-02T12:02:00Z; it last succeeded at 2026-03-02T10:00:00Z"
+    );
+    // Off before anything was due, or after it was late: what is known stays known.
+    let before = pings(("2026-03-02T10:05:00Z", "2026-03-02T10:20:00Z"), "2026-03-02T10:00:00Z");
+    assert!(reason("2026-03-02T11:06:00Z", &before).starts_with("failed: running too long: "));
+    let after = pings(("2026-03-02T13:00:00Z", "2026-03-02T14:00:00Z"), "2026-03-02T10:00:00Z");
+    assert!(
+        reason("2026-03-02T14:01:00Z", &after)
+            .starts_with("failed: late: a success was due at 2026-03-02T11:00:00Z")
+    );
+}
+
+#[test]
 fn measures() {
     let pings = ["10:00:00 start a", "10:20:00 ok a", "10:30:00 start b", "10:40:00 start c"];
     let pings = pings.iter().map(|text| {
         let (time, said) = text.split_once(' ').expect("a time and a word");
         ping(at(&format!("2026-03-02T{time}Z")), said)
     });
-    let pings = Pings { heard_since: at("2026-03-02T09:00:00Z"), pings: pings.collect() };
+    let pings = Pings { heard_since: at("2026-03-02T09:00:00Z"), pings: pings.collect(), deaf: Vec::new() };
     let check = |moment: &str, expected: [f64; 5]| {
         let outcome = judge(at(moment), "backup", &pings, &every(30 * MINUTE, 5 * MINUTE, Some(25 * MINUTE)));
         let found: Vec<_> = outcome.measures.iter().map(|measure| (&*measure.name, measure.value)).collect();
@@ -276,6 +307,7 @@ proptest! {
         expected in expected(),
         said in prop::collection::vec((0..90_000_i64, "(start|ok|fail|3|log)( [a-c])?"), 0..12),
         heard_since in 0..90_000_i64,
+        deaf in prop::collection::vec((0..90_000_i64, 180..20_000_i64), 0..3),
         (later, then, run) in (0..9_000_i64, 0..90_000_i64, prop::option::of("[a-c]")),
     ) {
         let moment = |second: i64| Timestamp::from_second(START + second).expect("a moment");
@@ -284,7 +316,11 @@ proptest! {
         let newest = pings.last().map_or(moment(0), |ping| ping.at).max(moment(heard_since));
         let success = Ping { run, ..ping(newest + Duration::from_secs(later.unsigned_abs()), "ok") };
         let now = success.at + Duration::from_secs(then.unsigned_abs());
-        let before = Pings { heard_since: moment(heard_since), pings };
+        let mut deaf: Vec<_> =
+            deaf.iter().map(|(from, length)| (moment(*from), moment(from + length))).collect();
+        deaf.sort_unstable();
+        deaf.retain(|(_, to)| *to <= newest);
+        let before = Pings { heard_since: moment(heard_since), deaf, pings };
         let mut after = before.clone();
         after.pings.push(success);
         let status = |pings| judge(now, "backup", pings, &expected).status();
