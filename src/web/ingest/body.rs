@@ -16,6 +16,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// As it comes in. A batch of 512 spans has some 500 kB.
 const SENT_MAX: usize = 4 * 1024 * 1024;
+/// A vendor's letter has some kilobytes, and whoever sends one is known only when all of it is there.
+const LETTER_MAX: usize = 256 * 1024;
 /// Unpacked.
 const WHOLE_MAX: usize = 8 * 1024 * 1024;
 /// Kibibytes of bodies that are held at once.
@@ -32,6 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Room for bodies.
 #[derive(Clone)]
 pub struct Room {
+    sent_max: usize,
     held: Arc<Semaphore>,
     reading: Arc<Semaphore>,
 }
@@ -39,6 +42,7 @@ pub struct Room {
 impl Default for Room {
     fn default() -> Room {
         Room {
+            sent_max: SENT_MAX,
             held: Arc::new(Semaphore::new(HELD_KIB as usize)),
             reading: Arc::new(Semaphore::new(READ_AT_ONCE)),
         }
@@ -61,12 +65,17 @@ pub enum NoBody {
 }
 
 impl Room {
+    /// For letters that anybody may send: what they take is nobody else's.
+    pub fn of_letters() -> Room {
+        Room { sent_max: LETTER_MAX, ..Room::default() }
+    }
+
     /// The body as it is sent.
     pub async fn hold(&self, headers: &HeaderMap, body: Body) -> Result<Held, NoBody> {
         let is_packed = is_packed(headers).map_err(NoBody::Wrong)?;
         let told = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        if told.is_some_and(|length: usize| length > SENT_MAX) {
-            return Err(NoBody::Wrong(too_large(SENT_MAX)));
+        if told.is_some_and(|length: usize| length > self.sent_max) {
+            return Err(NoBody::Wrong(too_large(self.sent_max)));
         }
         let first = told.map_or(FIRST_KIB, |length| kib(length).min(FIRST_KIB));
         let room = self.take(first).await?;
@@ -91,12 +100,12 @@ impl Room {
             let cut = |_| Refusal::new(StatusCode::BAD_REQUEST, "the body is cut off");
             let piece = piece.map_err(cut).map_err(NoBody::Wrong)?;
             let length = whole.len() + piece.len();
-            if length > SENT_MAX {
-                return Err(NoBody::Wrong(too_large(SENT_MAX)));
+            if length > self.sent_max {
+                return Err(NoBody::Wrong(too_large(self.sent_max)));
             }
             let held = u32::try_from(room.num_permits()).unwrap_or(HELD_KIB);
             if kib(length) > held {
-                let more = (kib(length) - held).max(MORE_KIB.min(kib(SENT_MAX).saturating_sub(held)));
+                let more = (kib(length) - held).max(MORE_KIB.min(kib(self.sent_max).saturating_sub(held)));
                 room.merge(self.take(more).await?);
             }
             whole.extend_from_slice(&piece);

@@ -42,6 +42,7 @@ struct Door {
     intake: Intake,
     access: Access,
     room: Room,
+    letters: Room,
     forged: Arc<Limiter<Source>>,
 }
 
@@ -51,6 +52,7 @@ pub(super) fn pages(eyes: Eyes, access: &Access) -> Pages {
         eyes,
         access: access.clone(),
         room: Room::default(),
+        letters: Room::of_letters(),
         forged: Arc::new(Limiter::new(FORGED.0, FORGED.1)),
     };
     let senders = Router::new()

@@ -71,10 +71,15 @@ async fn take(
             return malformed(kind, wrong.0).into_response();
         }
     };
+    let aside = unreadable.clone();
     let post = Post { vendor, letter, account, counts, unreadable };
     match door.take(kind, Arrival { posts: vec![post], ..Arrival::default() }).await {
         Ok(taken) => {
             meter::items(kind, u64::from(taken == Taken::New), 0);
+            if let Some(why) = aside.filter(|_| taken == Taken::New) {
+                tracing::error!(vendor = kind, why, "a letter can't be read and lies aside");
+                meter::letters(0, 1);
+            }
             (StatusCode::ACCEPTED, "written down\n").into_response()
         }
         Err(refusal) => refusal.into_response(),
@@ -83,7 +88,7 @@ async fn take(
 
 /// The body as it was signed.
 async fn whole(door: &Door, vendor: Vendor, headers: &HeaderMap, body: Body) -> Result<Bytes, Response> {
-    match door.room.hold(headers, body).await {
+    match door.letters.hold(headers, body).await {
         Ok(held) => Ok(held.bytes),
         Err(NoBody::Full) => Err(full(vendor.as_str()).into_response()),
         Err(NoBody::Wrong(refusal)) => Err(refusal.into_response()),
@@ -95,7 +100,7 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// Nobody who may. An address that goes on like that is not listened to for a while.
+/// Nobody who may. What an address that goes on like that sends is not told of each time.
 fn forged(door: &Door, vendor: Vendor, from: &Source, why: &str) -> Response {
     meter::request(vendor.as_str(), Fate::Forged);
     if let Err(wait) = door.forged.take(from, clock::instant()) {

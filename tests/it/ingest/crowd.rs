@@ -10,13 +10,16 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 const SENT_MAX: usize = 4 * 1024 * 1024;
+/// Of a vendor's letter.
+const LETTER_MAX: usize = 256 * 1024;
 
 /// Somebody who says that a large body comes, and sends a part of it.
 fn begin(agent: &Agent, path: &str, headers: &str, sent: usize) -> TcpStream {
     let mut stream = TcpStream::connect(("127.0.0.1", agent.port)).expect("a listener");
     stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket");
+    let length = if path.starts_with("/ingest/") { LETTER_MAX } else { SENT_MAX };
     let head =
-        format!("POST {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {SENT_MAX}\r\n\r\n");
+        format!("POST {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {length}\r\n\r\n");
     stream.write_all(&[head.as_bytes(), &vec![b' '; sent]].concat()).expect("sent");
     stream
 }
