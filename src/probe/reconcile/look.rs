@@ -67,6 +67,7 @@ impl Reconciliation {
         let complete = self.gather(calls, times.listed, &mut book).await?;
         cx.phase_end();
         let mut rows = self.rows(cx, &times).await?;
+        book.payments.retain(|id, _| !rows.unreadable.contains(id));
         rows.by_id.retain(|id, _| !book.is_aside(id));
         let first = compare(&book.payments, &rows.by_id);
         cx.phase("singly");

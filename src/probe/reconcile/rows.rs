@@ -30,6 +30,8 @@ pub fn wrong_columns(query: &str) -> Option<String> {
 #[derive(Debug, Default, PartialEq)]
 pub struct Rows {
     pub by_id: BTreeMap<String, Row>,
+    /// Ids of rows that can't be read: they are not compared, and their payments are not missing.
+    pub unreadable: BTreeSet<String>,
     /// Ids of rows that say two things.
     doubled: BTreeSet<String>,
     without_id: u64,
@@ -49,10 +51,12 @@ impl Rows {
             };
             let Some(cents) = whole(&cells[cents]) else {
                 rows.without_cents += 1;
+                rows.unreadable.insert(id.clone());
                 continue;
             };
             let Some(state) = here(&cells[status]) else {
                 rows.without_status += 1;
+                rows.unreadable.insert(id.clone());
                 continue;
             };
             let row = Row { state, cents, is_inside: inside.contains(id) };
@@ -60,9 +64,8 @@ impl Rows {
                 rows.doubled.insert(id.clone());
             }
         }
-        for id in &rows.doubled {
-            rows.by_id.remove(id);
-        }
+        rows.unreadable.extend(rows.doubled.iter().cloned());
+        rows.by_id.retain(|id, _| !rows.unreadable.contains(id));
         Ok(rows)
     }
 

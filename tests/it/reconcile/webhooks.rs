@@ -25,7 +25,7 @@ impl Received for Letters {
         none()
     }
 
-    fn newest(&self, _: Source) -> Told<'_, Option<Timestamp>> {
+    fn silence(&self, _: Source, _: Timestamp) -> Told<'_, Option<Duration>> {
         none()
     }
 

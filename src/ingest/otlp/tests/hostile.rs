@@ -112,3 +112,10 @@ proptest! {
         let _ = (protobuf(&body), json(&body));
     }
 }
+
+#[test]
+fn half_of_a_pair_of_surrogates_costs_no_batch() {
+    let cut =
+        request(r#"{"name":"cut \ud83d","attributes":[{"key":"a","value":{"stringValue":"\ude00"}}]}"#, 1);
+    assert!(json(&cut).is_ok());
+}
