@@ -65,6 +65,9 @@ pub(super) struct ToTell {
     pub(super) number: u32,
     #[serde(default)]
     pub(super) merged: bool,
+    /// It came in a storm, and is told with everything else that did.
+    #[serde(default)]
+    pub(super) storm: bool,
 }
 
 /// Somebody has seen it.
@@ -98,7 +101,7 @@ impl Alert {
             Some(_) if line.told.is_none() => {}
             // That it matters more is more than that it goes on.
             Some(ToTell { kind: Kind::Escalated, .. }) if kind != Kind::Escalated => {}
-            to_tell => *to_tell = Some(ToTell { kind, since, number, merged: false }),
+            to_tell => *to_tell = Some(ToTell::new(kind, since, number)),
         }
     }
 
@@ -129,12 +132,8 @@ impl Alert {
         let merge = self.now.severity == Severity::Page && !held;
         for line in self.lines.values_mut() {
             let merged = line.told.is_none();
-            line.to_tell = (!merged || merge && line.to_tell.is_some()).then_some(ToTell {
-                kind: Kind::Resolved,
-                since: at,
-                number: 0,
-                merged,
-            });
+            line.to_tell = (!merged || merge && line.to_tell.is_some())
+                .then_some(ToTell { merged, ..ToTell::new(Kind::Resolved, at, 0) });
         }
     }
 
@@ -145,8 +144,7 @@ impl Alert {
         self.well_since = None;
         self.well_for = Duration::ZERO;
         for line in self.lines.values_mut() {
-            let begin = ToTell { kind: Kind::Firing, since: at, number: 0, merged: false };
-            line.to_tell = line.told.is_none().then_some(begin);
+            line.to_tell = line.told.is_none().then_some(ToTell::new(Kind::Firing, at, 0));
         }
     }
 
@@ -182,6 +180,12 @@ impl Alert {
         });
         let single = [&mut self.now.ended, &mut self.well_since, &mut self.not_before].into_iter().flatten();
         single.chain(acks).chain(lines).for_each(by);
+    }
+}
+
+impl ToTell {
+    const fn new(kind: Kind, since: Timestamp, number: u32) -> ToTell {
+        ToTell { kind, since, number, merged: false, storm: false }
     }
 }
 

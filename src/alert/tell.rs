@@ -92,6 +92,7 @@ impl Engine {
         let Some(alert) = self.alerts.get_mut(key).filter(|alert| alert.is_open()) else { return };
         for to_tell in alert.lines.values_mut().filter_map(|line| line.to_tell.as_mut()) {
             to_tell.since = at;
+            to_tell.storm = false;
             self.dirty.insert(key.0.clone());
         }
     }
@@ -186,8 +187,7 @@ impl Engine {
         let ToTell { kind, since, merged, .. } = to_tell;
         let severity = alert.now.severity;
         let begins = line.told.is_none();
-        let storm =
-            kind == Kind::Firing && self.storms.get(contact).is_some_and(|storm| storm.rages(self.at));
+        let storm = kind == Kind::Firing && to_tell.storm;
         let wait = match kind {
             _ if storm => STORM,
             Kind::Firing | Kind::Resolved => self.alerting.policy.of(severity).wait,
@@ -207,6 +207,9 @@ impl Engine {
             let in_storm = group.kind == Kind::Firing
                 && group.severity.is_some()
                 && self.storms.get(&group.contact).is_some_and(|storm| storm.rages(self.at));
+            if in_storm {
+                self.leave_to_the_storm(&group.contact, &members);
+            }
             let ready = |(_, key): &(Timestamp, Key)| {
                 self.alerts.get(key).is_some_and(|alert| self.hold(key, alert).is_none()) && !in_storm
             };
@@ -225,6 +228,17 @@ impl Engine {
             }
         }
         notices
+    }
+
+    /// Remembered, and not asked again: a storm may be over by the time that an alert is looked at anew.
+    fn leave_to_the_storm(&mut self, contact: &Arc<str>, members: &[(Timestamp, Key)]) {
+        for (_, key) in members {
+            let line = self.alerts.get_mut(key).and_then(|alert| alert.lines.get_mut(contact));
+            if let Some(to_tell) = line.and_then(|line| line.to_tell.as_mut()) {
+                to_tell.storm = true;
+                self.dirty.insert(key.0.clone());
+            }
+        }
     }
 
     fn tell_group(&mut self, group: &Group, mut keys: Vec<Key>) -> Notice {

@@ -4,7 +4,9 @@ use super::*;
 use crate::fact::Acknowledgement;
 use proptest::prelude::*;
 
-const CHECKS: [&str; 4] = ["a", "b", "c", "d"];
+const CHECKS: [&str; 16] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p"];
+/// So many of them are enough for everything but storms.
+const FEW: usize = 4;
 
 /// One thing that happens, so many milliseconds after the one before.
 #[derive(Debug, Clone)]
@@ -24,7 +26,7 @@ fn steps() -> impl Strategy<Value = Vec<(u16, Step)>> {
         2 => Just(Status::Degraded),
         1 => Just(Status::Unknown)
     ];
-    let which = 0..CHECKS.len();
+    let which = 0..FEW;
     let step = prop_oneof![
         40 => (which.clone(), status).prop_map(|(which, status)| Step::Ran(which, status)),
         1 => which.clone().prop_map(Step::Dropped),
@@ -37,8 +39,29 @@ fn steps() -> impl Strategy<Value = Vec<(u16, Step)>> {
     proptest::collection::vec((gap, step), 1..160)
 }
 
+/// Many checks that fail and recover at every run: more alerts in a minute than are told one by one.
+fn crowd() -> impl Strategy<Value = Vec<(u16, Step)>> {
+    let status = prop_oneof![3 => Just(Status::Failed), 2 => Just(Status::Ok), 1 => Just(Status::Degraded)];
+    let step = prop_oneof![
+        40 => (0..CHECKS.len(), status).prop_map(|(which, status)| Step::Ran(which, status)),
+        1 => (0..CHECKS.len(), 1_u16..60).prop_map(|(which, seconds)| Step::Silenced(which, seconds)),
+    ];
+    let gap = prop_oneof![8 => 0_u16..1_500, 1 => 1_500_u16..30_000];
+    proptest::collection::vec((gap, step), 1..120)
+}
+
+fn crowded() -> World {
+    let checks = CHECKS.iter().map(|name| {
+        let mut check = watched(name, 5, &[]);
+        check.every = Duration::from_hours(24 * 365);
+        (check.alert.attempts, check.alert.recoveries) = (1, 1);
+        check
+    });
+    World::new(checks.collect(), alerting())
+}
+
 fn world(needs: bool) -> World {
-    let parents: [&[&str]; 4] = if needs { [&[], &["a"], &["b"], &[]] } else { [&[]; 4] };
+    let parents: [&[&str]; FEW] = if needs { [&[], &["a"], &["b"], &[]] } else { [&[]; FEW] };
     let checks = CHECKS.iter().zip(parents).map(|(name, needs)| {
         let mut check = watched(name, 5, needs);
         // Gaps have clocks of their own, which begin anew with every process.
@@ -142,6 +165,17 @@ proptest! {
             killed.notices.iter().map(show).collect::<Vec<_>>()
         );
         prop_assert_eq!(tellings(&calm), tellings(&killed));
+        told_once(&killed);
+    }
+
+    #[test]
+    fn a_storm_is_told_the_same_over_restarts(steps in crowd(), kills in any::<u64>()) {
+        let calm = live(crowded(), &steps, |_| false);
+        let killed = live(crowded(), &steps, |n| kills >> (n % 64) & 1 == 1);
+        prop_assert_eq!(
+            calm.notices.iter().map(show).collect::<Vec<_>>(),
+            killed.notices.iter().map(show).collect::<Vec<_>>()
+        );
         told_once(&killed);
     }
 
