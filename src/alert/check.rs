@@ -84,7 +84,7 @@ impl Memory {
         self.calm = count(!failed, self.calm, recoveries);
         self.proved = match (ill, from.is_ill()) {
             (true, _) => count(!explained, self.proved, attempts),
-            (false, still) => self.proved * u8::from(still),
+            (false, still) => self.proved * u8::from(still || self.flaps.flapping),
         };
         if failed {
             self.failed_since.get_or_insert(at);
@@ -99,15 +99,17 @@ impl Memory {
             self.good_since.get_or_insert(at);
         }
         self.hard = self.judge(from, attempts, recoveries, ill);
+        let flap = self.flaps.record(self.hard.is_ill());
         if !self.hard.is_ill() && !ill {
-            self.proved = 0;
+            // One that flaps is well between its failures, and no less to blame for them.
+            self.proved *= u8::from(self.flaps.flapping);
             self.began = None;
             self.failed_since = None;
         }
         if !self.is_failing() {
             self.failed_since = None;
         }
-        Change { from, to: self.hard, flap: self.flaps.record(self.hard.is_ill()) }
+        Change { from, to: self.hard, flap }
     }
 
     fn judge(&self, from: Hard, attempts: u8, recoveries: u8, ill: bool) -> Hard {
