@@ -136,11 +136,9 @@ impl Engine {
     }
 
     fn look_at_children(&mut self, name: &Arc<str>) {
+        // Also those that only wait for company: what holds them now, held them, however short.
         for child in self.links.children.get(name).cloned().unwrap_or_default() {
-            let key = Key(format!("check/{child}").into());
-            if self.held.contains(&key) {
-                self.examine(&key);
-            }
+            self.examine(&Key(format!("check/{child}").into()));
         }
         // An objective is explained by a check from its first failure on, and until its alert is over.
         for slo in self.links.promises.get(name).cloned().unwrap_or_default() {
@@ -206,7 +204,11 @@ impl Engine {
         let sure = network.iter().any(|check| check.memory.hard == Hard::Failed);
         let began = network.iter().filter_map(|check| check.memory.failed_since).max().unwrap_or(self.at);
         let names: Vec<String> = network.iter().map(|check| check.watched.title.clone()).collect();
-        self.offline = true;
+        if !std::mem::replace(&mut self.offline, true) {
+            for key in self.alerts.keys().cloned().collect::<Vec<_>>() {
+                self.examine(&key);
+            }
+        }
         self.hurry.extend(self.links.network.iter().cloned());
         if sure && !self.alerts.get(&key).is_some_and(super::life::Alert::is_open) {
             self.fire(words::offline(&names, began, self.at), Kind::Firing);
@@ -272,9 +274,7 @@ impl Engine {
     /// Whom it concerns that a check, or a graver alert of the objective, is not what it was.
     pub(super) fn look_at_objective(&mut self, slo: &str) {
         for key in self.keys_of_objective(slo) {
-            if self.held.contains(&key) {
-                self.examine(&key);
-            }
+            self.examine(&key);
         }
     }
 
