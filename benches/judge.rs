@@ -37,6 +37,7 @@ fn objective(n: u32) -> Objective {
         objective_ppm: [999_000, 950_000, 980_000, 980_000][n as usize % 4],
         window: Duration::from_hours(28 * 24),
         instead: None,
+        until_heard: None,
         indicator,
         every: BTreeMap::from([(check, Duration::from_secs(15))]),
         rule: Rule::BurnRate,

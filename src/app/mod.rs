@@ -26,7 +26,7 @@ use crate::clock::{self, Now};
 use crate::config::text::Variables;
 use crate::config::{Agent, Alerting, Check, Files, Http, Plan, Skipped};
 use crate::fact::{Acknowledgement, Silence};
-use crate::ingest::Received;
+use crate::ingest::{Received, Source};
 use crate::mind::Mind;
 use crate::notify::{Delivery, courier};
 use crate::probe::net::Net;
@@ -38,12 +38,12 @@ use crate::view::View;
 use almanac::Almanac;
 use cursors::Cursors;
 use files::Origin;
-use intake::{Intake, Taking};
+use intake::{Before, Intake, Taking};
 use metrics_exporter_prometheus::PrometheusHandle;
 use office::Office;
 use reload::{Outlets, Reload};
 use self_watch::{Part, SelfWatch, Vitals};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -249,18 +249,22 @@ pub struct Start {
     pub own: PrometheusHandle,
     /// The file of the store, and what it gave when it was opened.
     pub store: Option<(PathBuf, Opened)>,
+    /// What the shop and its vendors said before.
+    pub before: Before,
 }
 
 impl App {
     /// Starts what is planned.
     pub fn start(start: Start) -> App {
-        let Start { plan, files, sources, hangup, own, store } = start;
+        let Start { plan, files, sources, hangup, own, store, before } = start;
         let agent = plan.agent.clone();
         let (events, inbox) = mpsc::channel(EVENTS_MAX);
         let (stop, stopped) = watch::channel(false);
         let (http, access) = watch::channel(plan.http.clone());
+        let taking = Taking::start(before, access.clone(), events.downgrade());
+        let meant = plan.alerting.clone();
         let mut ids = Ids::default();
-        let definitions = ids.assign(plan, &HashMap::new());
+        let definitions = ids.assign(plan, &taking.heard.borrow(), &HashMap::new());
         let runs_max = limits::runs_max(agent.runs_max);
         let (orders, told) = mpsc::channel(ORDERS_MAX);
         let cursors = Cursors::default();
@@ -269,7 +273,6 @@ impl App {
         let hears = (events.downgrade(), vitals.clone());
         let path = store.as_ref().map(|(path, _)| path.clone());
         let almanac = Almanac::new(path.clone());
-        let taking = Taking::start(path, access.clone(), events.downgrade());
         let (office, mut remembered) = Office::open(store, &definitions.alerting, hears, agent.grace);
         let (alerting, followed) = watch::channel(definitions.alerting.clone());
         let (self_watch, beacon) = SelfWatch::start(self_watch::Start {
@@ -281,13 +284,8 @@ impl App {
             stopped: stopped.clone(),
             now,
         });
-        let checks = definitions.checks.iter().map(|(_, check)| &**check);
-        let (mind, unreadable) = Mind::new(checks, definitions.alerting.clone(), &mut remembered, now.wall);
-        for unreadable in unreadable {
-            tracing::error!(unreadable, "the store holds an alert that this version can't read");
-        }
         let made = Made {
-            mind,
+            mind: mind(&definitions, &mut remembered, now),
             alerting: definitions.alerting.clone(),
             agent: remembered.agent,
             cursors: cursors.clone(),
@@ -311,7 +309,7 @@ impl App {
         let reload = Reload::new(
             sources,
             ids,
-            definitions,
+            (definitions, meant),
             agent.clone(),
             Outlets {
                 orders,
@@ -319,6 +317,7 @@ impl App {
                 courier: office.courier.clone(),
                 alerting,
                 http,
+                heard: taking.heard.clone(),
                 systemd: self_watch.systemd.clone(),
             },
         );
@@ -368,6 +367,15 @@ impl App {
     }
 }
 
+fn mind(definitions: &Definitions, remembered: &mut Remembered, now: Now) -> Mind {
+    let checks = definitions.checks.iter().map(|(_, check)| &**check);
+    let (mind, unreadable) = Mind::new(checks, definitions.alerting.clone(), remembered, now.wall);
+    for unreadable in unreadable {
+        tracing::error!(unreadable, "the store holds an alert that this version can't read");
+    }
+    mind
+}
+
 /// Ends when the agent is told to stop, or is gone.
 async fn told_to_stop(stopped: &mut watch::Receiver<bool>) {
     stopped.wait_for(|stop| *stop).await.ok();
@@ -382,7 +390,12 @@ pub struct Ids {
 impl Ids {
     /// A check of the same name and kind keeps its id, and with it its history, its place and its runs under way.
     /// One whose definition and values are what they were keeps its probe too.
-    fn assign(&mut self, plan: Plan, before: &HashMap<Arc<str>, (Id, Arc<Check>)>) -> Definitions {
+    fn assign(
+        &mut self,
+        plan: Plan,
+        heard: &BTreeSet<Source>,
+        before: &HashMap<Arc<str>, (Id, Arc<Check>)>,
+    ) -> Definitions {
         let checks = plan.checks.into_iter().map(|check| match before.get(&check.name) {
             Some((id, old)) if old.fingerprint == check.fingerprint => (*id, old.clone()),
             Some((id, old)) if old.kind == check.kind => (*id, check),
@@ -391,6 +404,7 @@ impl Ids {
                 (self.next, check)
             }
         });
-        Definitions { checks: checks.collect(), skipped: plan.skipped.into(), alerting: plan.alerting }
+        let alerting = Arc::new(plan.alerting.having_heard(heard));
+        Definitions { checks: checks.collect(), skipped: plan.skipped.into(), alerting }
     }
 }

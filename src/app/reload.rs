@@ -10,10 +10,11 @@ use super::self_watch::Systemd;
 use super::{Definitions, Event, Ids, Sources, own, told_to_stop};
 use crate::clock;
 use crate::config::{self, Agent, Alerting, Check, Files, Http, Plan};
+use crate::ingest::Source;
 use crate::notify::courier;
 use notify::event::{EventKind, ModifyKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +40,8 @@ pub struct Outlets {
     pub alerting: watch::Sender<Arc<Alerting>>,
     /// Of who may ask for what.
     pub http: watch::Sender<Arc<Http>>,
+    /// Of what anything was received until now: objectives may be judged by something else because of it.
+    pub heard: watch::Receiver<BTreeSet<Source>>,
     pub systemd: Arc<Systemd>,
 }
 
@@ -46,6 +49,8 @@ pub struct Reload {
     sources: Sources,
     ids: Ids,
     current: Definitions,
+    /// Alerting as it is written, whatever was heard.
+    meant: Arc<Alerting>,
     agent: Agent,
     outlets: Outlets,
     /// Watches for as long as it is kept.
@@ -53,8 +58,15 @@ pub struct Reload {
 }
 
 impl Reload {
-    pub fn new(sources: Sources, ids: Ids, current: Definitions, agent: Agent, outlets: Outlets) -> Reload {
-        Reload { sources, ids, current, agent, outlets, watcher: None }
+    /// `current` with alerting as it is written.
+    pub fn new(
+        sources: Sources,
+        ids: Ids,
+        (current, meant): (Definitions, Arc<Alerting>),
+        agent: Agent,
+        outlets: Outlets,
+    ) -> Reload {
+        Reload { sources, ids, current, meant, agent, outlets, watcher: None }
     }
 
     /// `texts` is what the definitions in force were read from.
@@ -68,6 +80,10 @@ impl Reload {
             let forced = tokio::select! {
                 () = told_to_stop(&mut stopped) => return,
                 _ = hangup.recv() => true,
+                Ok(()) = self.outlets.heard.changed() => {
+                    self.hear().await;
+                    continue;
+                }
                 () = tokio::time::sleep(LOOK_EVERY) => false,
                 _ = changes.recv() => {
                     let quiet = async { while tokio::time::timeout(QUIET, changes.recv()).await.is_ok() {} };
@@ -121,22 +137,36 @@ impl Reload {
             tracing::warn!("TLS is switched on or off at the next start");
         }
         let http = plan.http.clone();
+        self.meant = plan.alerting.clone();
         let before = self.current.checks.iter().map(|(id, check)| (check.name.clone(), (*id, check.clone())));
         let before: HashMap<_, _> = before.collect();
-        let definitions = self.ids.assign(plan, &before);
+        let definitions = self.ids.assign(plan, &self.outlets.heard.borrow(), &before);
         let is_unchanged =
             |check: &Arc<Check>| before.get(&check.name).is_some_and(|(_, old)| Arc::ptr_eq(old, check));
         let unchanged = definitions.checks.iter().filter(|(_, check)| is_unchanged(check)).count();
-        self.current = definitions.clone();
         let (checks, skipped) = (definitions.checks.len(), definitions.skipped.len());
+        self.outlets.http.send_replace(http);
+        self.put_in_force(definitions).await;
+        own::reloaded(Some(clock::wall().as_millisecond() as f64 / 1e3));
+        tracing::info!(checks, unchanged, skipped, "definitions read again");
+    }
+
+    /// The shop, or a vendor, said something for the first time: what is made of that is judged from now on.
+    async fn hear(&mut self) {
+        let alerting = self.meant.having_heard(&self.outlets.heard.borrow_and_update());
+        if alerting.objectives != self.current.alerting.objectives {
+            tracing::info!("objectives are judged by what was heard now for the first time");
+            self.put_in_force(Definitions { alerting: Arc::new(alerting), ..self.current.clone() }).await;
+        }
+    }
+
+    async fn put_in_force(&mut self, definitions: Definitions) {
+        self.current = definitions.clone();
         // The loop first: it must know a check before its first run ends.
         self.outlets.events.send(Event::Replanned(definitions.clone())).await.ok();
         self.outlets.courier.send(courier::Order::Replan(definitions.alerting.clone())).await.ok();
         self.outlets.alerting.send_replace(definitions.alerting.clone());
-        self.outlets.http.send_replace(http);
         self.outlets.orders.send(Order::Replan(definitions)).await.ok();
-        own::reloaded(Some(clock::wall().as_millisecond() as f64 / 1e3));
-        tracing::info!(checks, unchanged, skipped, "definitions read again");
     }
 
     /// Reads and builds away from the threads on which runs go on. Every fault is told.

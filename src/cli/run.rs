@@ -2,6 +2,7 @@
 
 use super::{Definitions, exit, fail, load_files, log, variables};
 use crate::app::files::{SECRET_BYTES_MAX, read_text};
+use crate::app::intake::Before;
 use crate::app::{Again, App, Sources, Start, home, own};
 use crate::config::http::Digest;
 use crate::config::{Files, Http, Plan};
@@ -134,7 +135,8 @@ impl Watch {
             }
             None => None,
         };
-        let mut app = App::start(Start { plan, files, sources, hangup, own: handle, store });
+        let before = Before::open(store.as_ref().map(|(path, _)| path.clone())).await;
+        let mut app = App::start(Start { plan, files, sources, hangup, own: handle, store, before });
         let pages = web::router(app.eyes.clone(), &access, more);
         let scheme = if certificate.is_some() { "https" } else { "http" };
         let server = Server::start(listener, pages, certificate.clone())?;

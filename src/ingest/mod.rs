@@ -306,7 +306,7 @@ pub trait Received: Send + Sync {
     fn sum(&self, source: Source, from: Timestamp, to: Timestamp) -> Told<'_, Sum>;
 
     /// For how long nothing of that kind came while somebody listened; nothing where none ever came.
-    fn silence(&self, source: Source, now: Timestamp) -> Told<'_, Option<Duration>>;
+    fn silence(&self, source: Source, now: Timestamp) -> Told<'_, Duration>;
 
     /// The ids of a vendor's letters received from `from` (inclusive) to `to` (exclusive), each with when it came.
     fn letters(&self, vendor: Vendor, from: Timestamp, to: Timestamp) -> Told<'_, Vec<(String, Timestamp)>>;

@@ -24,7 +24,7 @@ pub mod upstash;
 pub use build::{Build, BuildFault, Found};
 
 use crate::clock;
-use crate::ingest::Received;
+use crate::ingest::{Received, Source};
 use crate::outcome::{Class, Fault, Outcome, Phase};
 use futures_util::FutureExt;
 use jiff::Timestamp;
@@ -118,6 +118,11 @@ pub trait Kind: Send + Sync {
     /// Whether its runs count what happened since the last one, part by part.
     fn counts(&self) -> bool {
         false
+    }
+
+    /// What it counts of all that is sent to this agent, where it does.
+    fn source(&self) -> Option<Source> {
+        None
     }
 
     /// Whether it looks at nothing but what was received, which only an agent that runs can: a one-shot look skips it.

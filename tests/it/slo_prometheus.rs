@@ -86,6 +86,7 @@ fn objective(ppm: u32) -> Objective {
         window: Duration::from_hours(24 * u64::from(DAYS)),
         indicator: Indicator::Latency { check: Arc::clone(&check), below: Duration::from_millis(500) },
         instead: None,
+        until_heard: None,
         every: BTreeMap::from([(check, Duration::from_secs(5))]),
         rule: Rule::BurnRate,
         page: vec!["somebody".into()],
@@ -291,6 +292,7 @@ fn the_exported_rules_judge_availability_the_same() {
     let uptime = Objective {
         indicator: Indicator::Availability { checks },
         instead: None,
+        until_heard: None,
         low_traffic: true,
         every: BTreeMap::from([("requests".into(), Duration::from_mins(1))]),
         ..objective(999_000)

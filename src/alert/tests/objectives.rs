@@ -16,6 +16,7 @@ fn objective() -> Objective {
         window: Duration::from_hours(28 * 24),
         indicator: Indicator::Availability { checks: vec!["site".into()] },
         instead: None,
+        until_heard: None,
         rule: Rule::BurnRate,
         page: vec!["ops".into()],
         ticket: vec!["team".into()],

@@ -18,9 +18,11 @@ use crate::config::Http;
 use crate::ingest::tally::Tallies;
 use crate::ingest::traffic::Traffic;
 use crate::ingest::{Arrival, Pings, Received, Source, Sum, Told, Vendor};
-use crate::store::inbox::Taken;
+use crate::store::StoreError;
+use crate::store::inbox::{Inbox, Taken};
 use crate::view::heard::{Aside, Column, Gathering, Heard, Span as Back};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,7 +66,7 @@ enum Question {
     Pings { job: String, since: Timestamp, answer: Answer<Pings> },
     Sum { source: Source, span: Span, answer: Answer<Sum> },
     Tallies { source: Source, span: Span, answer: Answer<Tallies> },
-    Silence { source: Source, now: Timestamp, answer: Answer<Option<Duration>> },
+    Silence { source: Source, now: Timestamp, answer: Answer<Duration> },
     Letters { vendor: Vendor, span: Span, answer: Answer<Vec<(String, Timestamp)>> },
     SetAside { vendor: Vendor, answer: Answer<u64> },
     Columns { from: Timestamp, minutes: u32, count: u32, answer: Answer<Vec<Column>> },
@@ -146,7 +148,7 @@ impl Received for Intake {
         Box::pin(self.ask(move |answer| Question::Sum { source, span: (from, to), answer }))
     }
 
-    fn silence(&self, source: Source, now: Timestamp) -> Told<'_, Option<Duration>> {
+    fn silence(&self, source: Source, now: Timestamp) -> Told<'_, Duration> {
         Box::pin(self.ask(move |answer| Question::Silence { source, now, answer }))
     }
 
@@ -159,23 +161,45 @@ impl Received for Intake {
     }
 }
 
+/// What was received before, opened.
+pub struct Before {
+    store: Option<PathBuf>,
+    opened: Result<(Inbox, Option<String>), StoreError>,
+}
+
+impl Before {
+    /// `store` is the file that it lies beside.
+    pub async fn open(store: Option<PathBuf>) -> Before {
+        let opened = Inbox::open(store.as_deref()).await;
+        Before { store, opened }
+    }
+
+    /// Of what anything was heard. Where that can't be known everything is as it was meant.
+    fn heard(&self) -> BTreeSet<Source> {
+        self.opened.as_ref().map_or_else(|_ill| Source::ALL.into(), |(inbox, _)| inbox.heard())
+    }
+}
+
 /// The task, at work.
 pub struct Taking {
     pub intake: Intake,
+    /// Of what anything was heard until now; it grows.
+    pub heard: watch::Receiver<BTreeSet<Source>>,
     task: JoinHandle<()>,
 }
 
 impl Taking {
-    /// `store` is the file that it lies beside. Word of its health goes to the loop.
+    /// Word of its health goes to the loop.
     pub fn start(
-        store: Option<PathBuf>,
+        before: Before,
         http: watch::Receiver<Arc<Http>>,
         events: mpsc::WeakSender<Event>,
     ) -> Taking {
         let (arrivals, deliveries) = mpsc::channel(ARRIVALS_MAX);
         let (questions, asked) = mpsc::channel(QUESTIONS_MAX);
-        let task = tokio::spawn(Task::new(store, http, events).run(deliveries, asked));
-        Taking { intake: Intake { arrivals, questions }, task }
+        let (tell, heard) = watch::channel(before.heard());
+        let task = tokio::spawn(Task::new(before, http, events, tell).run(deliveries, asked));
+        Taking { intake: Intake { arrivals, questions }, heard, task }
     }
 
     /// Ends when the task has ended by itself, which it never should.
@@ -185,7 +209,7 @@ impl Taking {
 
     /// What is under way is written; what comes later is told that the agent ends.
     pub async fn close(self) {
-        let Taking { intake, task } = self;
+        let Taking { intake, task, .. } = self;
         drop(intake);
         task.await.ok();
     }

@@ -1,6 +1,6 @@
 //! The task that owns the inbox.
 
-use super::{Delivery, NotTaken, Question, meter};
+use super::{Before, Delivery, NotTaken, Question, meter};
 use crate::app::Event;
 use crate::clock;
 use crate::config::Http;
@@ -9,6 +9,7 @@ use crate::ingest::tally::{Names, OTHER};
 use crate::ingest::traffic::Traffic;
 use crate::store::inbox::{Inbox, Parcel, Taken};
 use crate::store::{StoreError, Trouble};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,9 @@ pub struct Task {
     store: Option<PathBuf>,
     http: watch::Receiver<Arc<Http>>,
     events: mpsc::WeakSender<Event>,
+    heard: watch::Sender<BTreeSet<Source>>,
+    /// What was opened before the task began, until it is taken over.
+    opened: Option<Result<(Inbox, Option<String>), StoreError>>,
     inbox: Option<Inbox>,
     names: Names,
     traffic: Arc<Traffic>,
@@ -46,9 +50,10 @@ pub struct Task {
 
 impl Task {
     pub fn new(
-        store: Option<PathBuf>,
+        Before { store, opened }: Before,
         http: watch::Receiver<Arc<Http>>,
         events: mpsc::WeakSender<Event>,
+        heard: watch::Sender<BTreeSet<Source>>,
     ) -> Task {
         let now = clock::instant();
         let names = Names::new(http.borrow().ingest.names_max);
@@ -56,6 +61,8 @@ impl Task {
             store,
             http,
             events,
+            heard,
+            opened: Some(opened),
             inbox: None,
             names,
             traffic: Arc::default(),
@@ -106,6 +113,7 @@ impl Task {
             }
             self.fold().await;
             self.work().await;
+            self.tell_heard();
             let names_max = self.http.borrow().ingest.names_max;
             self.names.resize(names_max);
         }
@@ -126,7 +134,11 @@ impl Task {
             return;
         }
         self.try_at = now + RETRY;
-        match Inbox::open(self.store.as_deref()).await {
+        let opened = match self.opened.take() {
+            Some(opened) => opened,
+            None => Inbox::open(self.store.as_deref()).await,
+        };
+        match opened {
             Ok((mut inbox, damage)) => {
                 match inbox.names().await {
                     Ok(names) => names
@@ -195,6 +207,7 @@ impl Task {
                 if parcels.iter().any(|parcel| !parcel.posts.is_empty()) {
                     self.work().await;
                 }
+                self.tell_heard();
                 self.get_well();
             }
             Err((why, error)) => {
@@ -210,6 +223,16 @@ impl Task {
                 }
             }
         }
+    }
+
+    /// What was heard for the first time, whoever waits for it is told.
+    fn tell_heard(&self) {
+        let Some(heard) = self.inbox.as_ref().map(Inbox::heard) else { return };
+        self.heard.send_if_modified(|known| {
+            let before = known.len();
+            known.extend(heard);
+            known.len() > before
+        });
     }
 
     async fn fold(&mut self) {
@@ -266,7 +289,7 @@ impl Task {
                 answer.send(inbox.tallies(source, span).await.map_err(text)).ok();
             }
             Question::Silence { source, now, answer } => {
-                answer.send(Ok(inbox.silence(source, now))).ok();
+                answer.send(inbox.silence(source, now).await.map_err(text)).ok();
             }
             Question::Letters { vendor, span, answer } => {
                 answer.send(inbox.letters(vendor, span).await.map_err(text)).ok();

@@ -10,10 +10,11 @@ mod tests;
 use crate::alert::Severity;
 use crate::config::Place;
 use crate::config::value::Bound;
+use crate::ingest::Source;
 use crate::notify::Deliver;
 use jiff::tz::TimeZone;
 use secrecy::SecretString;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use std::time::Duration;
 pub use definition::Rule;
 
 /// Everything about alerts that the definitions say. Can't be wrong: every name in it is there.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Alerting {
     /// In the order of the files.
     pub objectives: Vec<Arc<Objective>>,
@@ -39,6 +40,16 @@ pub struct Alerting {
 }
 
 impl Alerting {
+    /// The same, with what stands for objectives of which nothing was heard yet.
+    pub fn having_heard(&self, heard: &BTreeSet<Source>) -> Alerting {
+        let objectives = self.objectives.iter();
+        let objectives = objectives.map(|one| match &one.until_heard {
+            Some(stand) if !heard.contains(&stand.source) => Arc::new(one.replaced_by(stand)),
+            _ => one.clone(),
+        });
+        Alerting { objectives: objectives.collect(), ..self.clone() }
+    }
+
     /// Contacts of whose channels none works. A channel that is left out is told by itself, not as the contact that it
     /// is, too.
     pub fn unreachable(&self) -> impl Iterator<Item = &Contact> {
@@ -92,12 +103,37 @@ pub struct Objective {
     pub place: Place,
     /// Equal where the indicator is the same: with another one, what was counted before says nothing.
     pub generation: u64,
+    /// What is judged until anything is heard of what is meant.
+    pub until_heard: Option<Arc<Stand>>,
+}
+
+/// What stands for an objective of whose events nothing was heard yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stand {
+    /// What is to be heard of.
+    pub source: Source,
+    /// The check that hears.
+    pub check: Arc<str>,
+    pub indicator: Indicator,
+    pub every: BTreeMap<Arc<str>, Duration>,
+    pub generation: u64,
 }
 
 impl Objective {
     /// The error budget in parts per million: 20000 for 98 %.
     pub const fn budget_ppm(&self) -> u32 {
         1_000_000 - self.objective_ppm
+    }
+
+    fn replaced_by(&self, stand: &Stand) -> Objective {
+        let why = format!("its check `{}` has heard nothing yet", stand.check);
+        Objective {
+            indicator: stand.indicator.clone(),
+            every: stand.every.clone(),
+            generation: stand.generation,
+            instead: Some(why),
+            ..self.clone()
+        }
     }
 
     /// Names of the checks whose runs it is made from.

@@ -4,7 +4,7 @@ use super::definition::{
     AlertingTable, CountsTable, InMaintenance, IndicatorTable, Rule, SeverityTable, SloTable,
 };
 use super::read::{At, Reader};
-use super::{Alerting, Counts, Indicator, LeftOut, Objective, Policy, SeverityPolicy};
+use super::{Alerting, Counts, Indicator, LeftOut, Objective, Policy, SeverityPolicy, Stand};
 use crate::config::Check;
 use crate::config::check::title_of;
 use crate::config::fault::did_you_mean;
@@ -24,6 +24,15 @@ const WINDOW_MAX: Duration = Duration::from_hours(90 * 24);
 /// The long windows that page, and those that make tickets (SRE workbook, chapter 5).
 const PAGE_WINDOWS: [Duration; 2] = [Duration::from_hours(1), Duration::from_hours(6)];
 const TICKET_WINDOWS: [Duration; 2] = [Duration::from_hours(24), Duration::from_hours(72)];
+
+/// What became of the indicator that may stand for another.
+enum Second {
+    None,
+    /// It is the one that is judged, for this reason.
+    TakenFor(String),
+    /// Both can be.
+    For(Indicator),
+}
 
 impl Reader<'_> {
     pub(super) fn objective(
@@ -54,13 +63,18 @@ impl Reader<'_> {
             return;
         }
         let name: Arc<str> = raw.name.as_str().into();
-        let (indicator, instead) = match indicator {
-            Ok((Some(indicator), instead)) => (indicator, instead),
+        let (indicator, second) = match indicator {
+            Ok((Some(indicator), second)) => (indicator, second),
             Ok((None, _)) => return,
             Err(why) => {
                 alerting.skipped.push(LeftOut { what: "objective", name, place: at.place(""), why });
                 return;
             }
+        };
+        let (instead, until_heard) = match second {
+            Second::None => (None, None),
+            Second::TakenFor(why) => (Some(why), None),
+            Second::For(other) => (None, self.until_heard(&indicator, other)),
         };
         let title = raw.title.clone().unwrap_or_else(|| title_of(&name));
         alerting.objectives.push(Arc::new(Objective {
@@ -73,6 +87,7 @@ impl Reader<'_> {
             window,
             indicator,
             instead,
+            until_heard,
             rule: raw.rule,
             page,
             ticket,
@@ -111,15 +126,31 @@ impl Reader<'_> {
         }
     }
 
-    /// The indicator that is meant; or the one that stands for it, with why. `Err` where neither can be.
-    fn one_of_two(&mut self, at: &At<'_, SloTable>) -> Result<(Option<Indicator>, Option<String>), String> {
+    /// The indicator that is meant; or the one that stands for it. `Err` where neither can be.
+    fn one_of_two(&mut self, at: &At<'_, SloTable>) -> Result<(Option<Indicator>, Second), String> {
         let meant = self.indicator(at, "indicator", &at.raw.indicator);
         let otherwise = at.raw.otherwise.as_ref().map(|table| self.indicator(at, "otherwise", table));
         match (meant, otherwise) {
-            (Ok(meant), _) => Ok((meant, None)),
-            (Err(why), Some(Ok(otherwise))) => Ok((otherwise, Some(why))),
+            (Ok(meant), Some(Ok(Some(otherwise)))) => Ok((meant, Second::For(otherwise))),
+            (Ok(meant), _) => Ok((meant, Second::None)),
+            (Err(why), Some(Ok(otherwise))) => Ok((otherwise, Second::TakenFor(why))),
             (Err(why), _) => Err(why),
         }
+    }
+
+    /// Where what is meant is made of what the shop or its vendors say, it is judged once they do.
+    fn until_heard(&self, meant: &Indicator, other: Indicator) -> Option<Arc<Stand>> {
+        let of = meant.checks();
+        let mut checks = self.checks.iter().filter(|check| of.contains(&&check.name));
+        let (check, source) =
+            checks.find_map(|check| Some((check.name.clone(), check.definition.kind().source()?)))?;
+        Some(Arc::new(Stand {
+            source,
+            check,
+            every: self.every(&other),
+            generation: self.generation(&other),
+            indicator: other,
+        }))
     }
 
     /// The long windows that page and those that make tickets.

@@ -41,6 +41,7 @@ pub fn objective(kind: &str, promise: f64, days: u64) -> Objective {
         objective_ppm: (promise * 10_000.0).round() as u32,
         window: Duration::from_hours(24 * days),
         instead: None,
+        until_heard: None,
         indicator,
         every: BTreeMap::from([(check, Duration::from_mins(1))]),
         rule: Rule::BurnRate,

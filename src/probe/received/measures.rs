@@ -23,7 +23,10 @@ const fn info(name: &'static str, help: &'static str) -> MeasureInfo {
     MeasureInfo { name, help }
 }
 
-const SILENT: MeasureInfo = info(SILENCE, "How long ago something came last.");
+const SILENT: MeasureInfo = info(
+    SILENCE,
+    "How long ago something came last; where nothing ever did, since it was first listened for.",
+);
 const P50: MeasureInfo = info("p50_seconds", "Half of them took at most this long, over the window.");
 const P95: MeasureInfo = info("p95_seconds", "95 of 100 took at most this long, over the window.");
 const P99: MeasureInfo = info("p99_seconds", "99 of 100 took at most this long, over the window.");

@@ -58,12 +58,6 @@ struct Question {
     every: Duration,
 }
 
-impl Receive {
-    pub fn source(&self) -> Source {
-        self.source
-    }
-}
-
 impl Kind for Receive {
     fn name(&self) -> &'static str {
         "received"
@@ -85,6 +79,10 @@ impl Kind for Receive {
 
     fn counts(&self) -> bool {
         true
+    }
+
+    fn source(&self) -> Option<Source> {
+        Some(self.source)
     }
 
     fn is_heard(&self) -> bool {
@@ -167,9 +165,7 @@ impl Question {
             );
         }
         self.measure(&sum, cx.now.duration_since(from).as_secs_f64(), &mut outcome);
-        if let Some(silence) = received.silence(self.source, cx.now).await? {
-            outcome.measure(measures::SILENCE, silence.as_secs_f64());
-        }
+        outcome.measure(measures::SILENCE, received.silence(self.source, cx.now).await?.as_secs_f64());
         let vendor = Vendor::ALL.into_iter().find(|vendor| Source::from(*vendor) == self.source);
         if let Some(vendor) = vendor {
             outcome.measure(measures::ASIDE, received.set_aside(vendor).await? as f64);

@@ -34,8 +34,8 @@ impl Received for Heard {
         Box::pin(async { Ok(sum) })
     }
 
-    fn silence(&self, _: Source, now: Timestamp) -> Told<'_, Option<Duration>> {
-        Box::pin(async move { Ok(Duration::try_from(now.duration_since(minute(FIRST))).ok()) })
+    fn silence(&self, _: Source, now: Timestamp) -> Told<'_, Duration> {
+        Box::pin(async move { Ok(Duration::try_from(now.duration_since(minute(FIRST))).unwrap_or_default()) })
     }
 
     fn letters(&self, _: Vendor, _: Timestamp, _: Timestamp) -> Told<'_, Vec<(String, Timestamp)>> {

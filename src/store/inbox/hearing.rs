@@ -5,9 +5,11 @@ use super::{Inbox, minute_begin};
 use crate::ingest::Source;
 use crate::store::error::StoreError;
 use crate::store::remember::minute_of;
+use crate::store::write::{moment, nanoseconds};
 use jiff::Timestamp;
 use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// A gap of so many minutes is none: senders try again.
@@ -41,11 +43,31 @@ impl Inbox {
         times
     }
 
-    /// For how long nothing of this kind came while somebody listened; nothing where none ever came.
-    pub fn silence(&self, source: Source, now: Timestamp) -> Option<Duration> {
-        let newest = *self.known.newest.get(&source)?;
-        let deaf = Duration::from_mins(1) * self.deaf_minutes(minute_of(newest), minute_of(now));
-        Some(Duration::try_from(now.duration_since(newest)).unwrap_or_default().saturating_sub(deaf))
+    /// Of what anything came within the time that is kept.
+    pub fn heard(&self) -> BTreeSet<Source> {
+        self.known.newest.keys().copied().collect()
+    }
+
+    /// For how long nothing of this kind came while somebody listened: where none ever did, since it was first asked for.
+    pub async fn silence(&mut self, source: Source, now: Timestamp) -> Result<Duration, StoreError> {
+        let since = match self.known.newest.get(&source) {
+            Some(newest) => *newest,
+            None => self.first_asked(&format!("source {}", source.as_str()), now).await?,
+        };
+        let deaf = Duration::from_mins(1) * self.deaf_minutes(minute_of(since), minute_of(now));
+        Ok(Duration::try_from(now.duration_since(since)).unwrap_or_default().saturating_sub(deaf))
+    }
+
+    /// When this was asked for first, which is now where it never was.
+    pub(super) async fn first_asked(&mut self, what: &str, now: Timestamp) -> Result<Timestamp, StoreError> {
+        let asked = sqlx::query_scalar::<_, i64>("SELECT value FROM meta WHERE key = ?").bind(what);
+        let asked = asked.fetch_optional(&mut self.connection).await.map_err(|error| self.fail(&error))?;
+        if let Some(asked) = asked {
+            return Ok(moment(asked));
+        }
+        let insert = sqlx::query("INSERT INTO meta (key, value) VALUES (?, ?)").bind(what);
+        let done = insert.bind(nanoseconds(now)).execute(&mut self.connection).await;
+        done.map(|_| now).map_err(|error| self.fail(&error))
     }
 
     /// In how many of these minutes, `to` not included, nobody listened.

@@ -23,29 +23,17 @@ impl Inbox {
         let rows = rows.fetch_all(&mut self.connection).await.map_err(|error| self.fail(&error))?;
         let pings =
             rows.iter().map(ping).collect::<Result<Vec<_>, _>>().map_err(|error| self.fail(&error))?;
-        let heard_since = self.listened_for(job, &pings).await.map_err(|error| self.fail(&error))?;
+        let heard_since = self.listened_for(job, &pings).await?;
         Ok(Pings { heard_since, deaf: self.deaf_times(), pings })
     }
 
     /// Since when somebody listens for a job: pings of one that no check names are refused. Not before it was first asked
     /// for, or told something.
-    async fn listened_for(&mut self, job: &str, pings: &[Ping]) -> Result<Timestamp, sqlx::Error> {
-        let begun = self.begun();
-        if let Some(oldest) = pings.first() {
-            return Ok(begun.max(oldest.at));
+    async fn listened_for(&mut self, job: &str, pings: &[Ping]) -> Result<Timestamp, StoreError> {
+        match pings.first() {
+            Some(oldest) => Ok(self.begun().max(oldest.at)),
+            None => self.first_asked(&format!("job {job}"), clock::wall()).await,
         }
-        let key = format!("job {job}");
-        let asked = sqlx::query_scalar::<_, i64>("SELECT value FROM meta WHERE key = ?").bind(&key);
-        if let Some(asked) = asked.fetch_optional(&mut self.connection).await? {
-            return Ok(moment(asked));
-        }
-        let now = clock::wall();
-        sqlx::query("INSERT INTO meta (key, value) VALUES (?, ?)")
-            .bind(key)
-            .bind(nanoseconds(now))
-            .execute(&mut self.connection)
-            .await?;
-        Ok(now)
     }
 }
 

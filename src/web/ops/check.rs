@@ -5,7 +5,6 @@ use super::{Frame, Missing, Shared, Who, shown};
 use crate::app::almanac::{Span, Unread};
 use crate::clock;
 use crate::ingest::Source as Received;
-use crate::probe::Probe;
 use crate::record::cells::{Cells, Side};
 use crate::record::windows::{Counts, Stretch, Window};
 use crate::view::{CheckView, WindowView};
@@ -139,10 +138,7 @@ pub async fn show(
             every: words::duration(check.check.every),
             timeout: words::duration(check.check.timeout),
             job: check.check.definition.kind().hears().map(str::to_owned),
-            listens: match &check.check.definition {
-                Probe::Received(receive) => Some(listens(receive.source())),
-                _ => None,
-            },
+            listens: check.check.definition.kind().source().map(listens),
             at: at.reached(view),
             check: check.clone(),
         })

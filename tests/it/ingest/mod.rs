@@ -5,6 +5,7 @@ mod abuse;
 mod crowd;
 mod damage;
 mod exporters;
+mod first;
 mod heartbeats;
 mod kills;
 mod letters;

@@ -25,7 +25,7 @@ impl Received for Letters {
         none()
     }
 
-    fn silence(&self, _: Source, _: Timestamp) -> Told<'_, Option<Duration>> {
+    fn silence(&self, _: Source, _: Timestamp) -> Told<'_, Duration> {
         none()
     }
 
