@@ -70,6 +70,13 @@ pub struct Aside {
     pub letters: Vec<AsideLetter>,
 }
 
+impl Aside {
+    /// When the newest of all came, in whole milliseconds and not before it.
+    pub fn newest_ms(&self) -> i64 {
+        self.letters.iter().map(|letter| letter.received.as_millisecond() + 1).max().unwrap_or_default()
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AsideLetter {
     pub vendor: Vendor,

@@ -15,10 +15,13 @@ fn start(name: &str) -> Agent {
 }
 
 fn ask(agent: &Agent, method: &str, path: &str, body: &str) -> Answer {
-    let token = std::fs::read_to_string(agent.directory.join("atalaya.db.token")).expect("a token");
     let form = "Content-Type: application/x-www-form-urlencoded\r\n";
-    let headers = format!("Authorization: Bearer {}\r\nAccept: text/html\r\n{form}", token.trim());
-    http::send(agent.port, method, path, &headers, body)
+    http::send(agent.port, method, path, &format!("{}Accept: text/html\r\n{form}", agent.operator()), body)
+}
+
+fn say(agent: &Agent, path: &str, json: &str) -> Answer {
+    let headers = format!("{}Content-Type: application/json\r\n", agent.operator());
+    http::send(agent.port, "POST", path, &headers, json)
 }
 
 fn page(agent: &Agent, path: &str) -> String {
@@ -133,4 +136,15 @@ fn letters_are_worked_through_again_by_who_may() {
     assert_eq!(http::send(agent.port, "POST", "/api/v1/letters/square/again", "", "").status, 401);
     let form = ask(&agent, "POST", "/ops/traffic/letters/resend/again", "");
     assert!(form.status == 303 && form.head.contains("/ops/traffic?said=none"), "{form:?}");
+    let seen = r#"{"by":"ana","untilMs":1795341600000}"#;
+    assert_eq!(say(&agent, "/api/v1/letters/square/seen", seen).body, r#"{"letters":0}"#);
+    assert_eq!(say(&agent, "/api/v1/letters/nobody/seen", seen).status, 404);
+    assert_eq!(http::send(agent.port, "POST", "/api/v1/letters/square/seen", "", seen).status, 401);
+    for wrong in
+        [r#"{"by":"ana"}"#, r#"{"by":" ","untilMs":1}"#, r#"{"by":"ana","untilMs":9000000000000000}"#]
+    {
+        assert_eq!(say(&agent, "/api/v1/letters/square/seen", wrong).status, 422, "{wrong}");
+    }
+    let form = ask(&agent, "POST", "/ops/traffic/letters/resend/seen", "until_ms=1795341600000");
+    assert!(form.status == 303 && form.head.contains("/ops/traffic?said=away"), "{form:?}");
 }

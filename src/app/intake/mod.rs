@@ -72,6 +72,7 @@ enum Question {
     Columns { from: Timestamp, minutes: u32, count: u32, answer: Answer<Vec<Column>> },
     Aside { answer: Answer<Aside> },
     WorkAgain { vendor: Vendor, answer: Answer<u64> },
+    PutAway { vendor: Vendor, until: Timestamp, answer: Answer<u64> },
     Traffic { answer: Answer<Arc<Traffic>> },
 }
 
@@ -124,6 +125,11 @@ impl Intake {
     /// Tries the letters again that lie aside; how many.
     pub async fn work_again(&self, vendor: Vendor) -> Result<u64, String> {
         self.ask(|answer| Question::WorkAgain { vendor, answer }).await
+    }
+
+    /// Puts those away that lie aside and came by then; how many.
+    pub async fn put_away(&self, vendor: Vendor, until: Timestamp) -> Result<u64, String> {
+        self.ask(|answer| Question::PutAway { vendor, until, answer }).await
     }
 
     async fn ask<T>(&self, question: impl FnOnce(Answer<T>) -> Question) -> Result<T, String> {

@@ -308,6 +308,9 @@ impl Task {
                 answer.send(again).ok();
                 self.work().await;
             }
+            Question::PutAway { vendor, until, answer } => {
+                answer.send(inbox.put_away(vendor, until).await.map_err(text)).ok();
+            }
             Question::Traffic { answer } => {
                 answer.send(Ok(self.traffic.clone())).ok();
             }
@@ -373,9 +376,9 @@ fn refuse(question: Question, why: &str) {
         Question::Letters { answer, .. } => answer.send(Err(why)).is_ok(),
         Question::Columns { answer, .. } => answer.send(Err(why)).is_ok(),
         Question::Aside { answer } => answer.send(Err(why)).is_ok(),
-        Question::SetAside { answer, .. } | Question::WorkAgain { answer, .. } => {
-            answer.send(Err(why)).is_ok()
-        }
+        Question::SetAside { answer, .. }
+        | Question::WorkAgain { answer, .. }
+        | Question::PutAway { answer, .. } => answer.send(Err(why)).is_ok(),
         Question::Traffic { answer } => answer.send(Err(why)).is_ok(),
     };
 }

@@ -203,7 +203,7 @@ const ALL: [Told; 17] = [
         expr: "sum by (instance) (increase(atalaya_letters_total{result=\"aside\"}[30m])) > 0",
         holds: NOW,
         summary: "A vendor's letters could not be worked through",
-        description: "They lie aside, and what they tell of payments or emails is not counted. `/ops/traffic` shows them with the reason and has them tried again.",
+        description: "They lie aside, and what they tell of payments or emails is not counted. `/ops/traffic` shows them with the reason, has them tried again, or puts them away.",
         proof: &[("atalaya_letters_total{result=\"aside\"}", "0x20 2x20")],
         labels: &[],
         value: "",

@@ -112,6 +112,15 @@ impl Inbox {
         Ok(updated.rows_affected())
     }
 
+    /// Somebody has seen those that lie aside and came by then: they stay as they are, and nobody is told of them any more.
+    /// How many there were.
+    pub async fn put_away(&mut self, vendor: Vendor, until: Timestamp) -> Result<u64, StoreError> {
+        let sql = "UPDATE letter SET state = 'seen' WHERE vendor = ? AND state = 'aside' AND received <= ?";
+        let updated = sqlx::query(sql).bind(vendor.as_str()).bind(nanoseconds(until));
+        let updated = updated.execute(&mut self.connection).await.map_err(|error| self.fail(&error))?;
+        Ok(updated.rows_affected())
+    }
+
     async fn waiting(&mut self, at: Timestamp) -> Result<Vec<(Vendor, Waiting)>, sqlx::Error> {
         let sql = "SELECT vendor, id, account, counts, thing, thing_id, version, thing_state, reason, amount, currency, \
                    attempts FROM letter WHERE state = 'waiting' AND not_before <= ? ORDER BY received, at LIMIT ?";

@@ -11,7 +11,7 @@
 //! | what | how long |
 //! |---|---|
 //! | counts and durations, by route, statement, event | minutes 26 hours, hours 35 days |
-//! | letters of vendors that were worked through | 35 days |
+//! | letters of vendors that were worked through, or put away | 35 days |
 //! | letters that lie aside | 400 days |
 //! | what is known of a payment, a refund, an email | 400 days |
 //! | pings of jobs | 35 days, the newest of each word as long as the file |

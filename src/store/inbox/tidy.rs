@@ -22,7 +22,7 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 const FORGET: [(&str, i32); 5] = [
     ("DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE at < ? LIMIT ?)", 2),
     (
-        "DELETE FROM letter WHERE (vendor, id) IN (SELECT vendor, id FROM letter WHERE received < ? AND state = 'done' LIMIT ?)",
+        "DELETE FROM letter WHERE (vendor, id) IN (SELECT vendor, id FROM letter WHERE received < ? AND state IN ('done', 'seen') LIMIT ?)",
         35,
     ),
     (

@@ -58,7 +58,7 @@ CREATE TABLE seen (
 ) WITHOUT ROWID;
 CREATE INDEX seen_at ON seen (at);
 
--- What vendors told. State: `waiting` to be worked through, `done`, or `aside` for a person to look at.
+-- What vendors told. State: `waiting` to be worked through, `done`, `aside` for a person to look at, or `seen` by one.
 CREATE TABLE letter (
     vendor TEXT NOT NULL,
     id TEXT NOT NULL,

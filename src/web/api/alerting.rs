@@ -21,7 +21,7 @@ const SILENCE: Duration = Duration::from_hours(2);
 const TEXT_MAX: usize = 500;
 const MATCHERS_MAX: usize = 16;
 /// For the description: at least one character that is shown.
-const SAYS_SOMETHING: &str = "[A-Za-z0-9]";
+pub(super) const SAYS_SOMETHING: &str = "[A-Za-z0-9]";
 /// For the description: no control characters.
 const ONE_LINE: &str = "^[^\\x00-\\x1f\\x7f-\\x9f]*$";
 
@@ -115,7 +115,7 @@ pub fn silence(new: NewSilence, from: Timestamp) -> Result<Silence, String> {
     Ok(Silence { id, matchers, from, until, by, comment })
 }
 
-fn wrong(why: String) -> Response {
+pub(super) fn wrong(why: String) -> Response {
     (StatusCode::UNPROCESSABLE_ENTITY, why + "\n").into_response()
 }
 

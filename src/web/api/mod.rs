@@ -7,6 +7,7 @@ mod shape;
 mod traffic;
 
 pub use alerting::{NewSilence, silence, who_and_why};
+pub use traffic::seen;
 
 use super::access::gate::Pages;
 use super::page::{self, overview};
@@ -38,7 +39,8 @@ pub(super) fn pages() -> Pages<Shared> {
         .route("/api/v1/silences", post(alerting::add_silence))
         .route("/api/v1/silences/{id}", delete(alerting::end_silence))
         .route("/api/v1/channels/{name}/test", post(alerting::test_channel))
-        .route("/api/v1/letters/{vendor}/again", post(traffic::work_again));
+        .route("/api/v1/letters/{vendor}/again", post(traffic::work_again))
+        .route("/api/v1/letters/{vendor}/seen", post(traffic::put_away));
     Pages { public, private, changes, ..Pages::default() }
 }
 

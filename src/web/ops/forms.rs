@@ -10,6 +10,7 @@ use crate::web::api::{self, NewSilence};
 use axum::Form;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
+use jiff::Timestamp;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -93,6 +94,30 @@ pub async fn work_again(
         Ok(_) => "again",
         Err(why) => {
             tracing::warn!(why, "letters that lie aside could not be worked through again");
+            "failed"
+        }
+    };
+    Redirect::to(&format!("/ops/traffic?said={said}")).into_response()
+}
+
+#[derive(Deserialize)]
+pub struct Seen {
+    /// Milliseconds since 1970: those that came by then were on the page.
+    until_ms: i64,
+}
+
+pub async fn put_away(
+    State(shared): State<Shared>,
+    MayChange(who): MayChange,
+    Path(vendor): Path<Vendor>,
+    Form(form): Form<Seen>,
+) -> Response {
+    let by = who.name.unwrap_or_else(|| "an operator".to_owned());
+    let until = Timestamp::from_millisecond(form.until_ms).unwrap_or(Timestamp::MIN);
+    let said = match api::seen(&shared, vendor, until, &by).await {
+        Ok(_) => "away",
+        Err(why) => {
+            tracing::warn!(why, "letters that lie aside could not be put away");
             "failed"
         }
     };

@@ -51,6 +51,7 @@ pub(super) fn changes() -> Router<Shared> {
         .route("/ops/silences/{id}/end", post(forms::end_silence))
         .route("/ops/channels/{name}/test", post(forms::test_channel))
         .route("/ops/traffic/letters/{vendor}/again", post(forms::work_again))
+        .route("/ops/traffic/letters/{vendor}/seen", post(forms::put_away))
 }
 
 /// What every operators' page has around it.

@@ -109,9 +109,10 @@ pub struct Asked {
 }
 
 /// The only texts that an address can put on the page.
-const SAID: [(&str, &str, bool); 3] = [
+const SAID: [(&str, &str, bool); 4] = [
     ("again", "They are worked through again; those that fail once more come back here.", false),
     ("none", "None of them could be read, so that trying again can't help.", true),
+    ("away", "They are put away: nothing of them is counted, and nobody is told of them any more.", false),
     ("failed", "That could not be done; the log says why.", true),
 ];
 

@@ -1,10 +1,14 @@
 //! Letters that nobody can work through: they lie aside, are measured and told, and are never lost.
 
 use super::{
-    CARD, EMAIL, SQUARE_KEY, check, events, measure, nowhere, payment, square, start, times, with_inbox,
+    CARD, EMAIL, SQUARE_KEY, check, events, measure, nowhere, payment, post, requests, square, start, times,
+    with_inbox,
 };
+use crate::support::agent::Agent;
+use crate::support::http::get_with;
 use atalaya::ingest::{Source, Vendor};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use std::path::Path;
@@ -22,6 +26,18 @@ fn change(directory: &Path, sql: &'static str) {
         sqlx::raw_sql(sql).execute(&mut connection).await.expect("changed");
         connection.close().await.expect("closed");
     });
+}
+
+fn newest_aside(agent: &Agent) -> Timestamp {
+    let answer = get_with(agent.port, "/api/v1/traffic", &agent.operator());
+    let told: Value = serde_json::from_str(&answer.body).expect("JSON");
+    let newest = told["lettersAside"]["letters"][0]["received"].as_str();
+    newest.and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{told:#}"))
+}
+
+fn put_away(agent: &Agent, json: &str) -> String {
+    let headers = format!("{}Content-Type: application/json\r\n", agent.operator());
+    post(agent.port, "/api/v1/letters/square/seen", &headers, json.as_bytes()).body
 }
 
 #[test]
@@ -43,6 +59,18 @@ fn one_that_is_rightly_signed_and_can_not_be_understood_lies_aside_and_is_told()
     }
     let log = agent.log();
     assert!(log.iter().any(|line| line["message"] == "a rightly signed letter can't be read"), "{log:#?}");
+    // Somebody has looked: it stays, and is no alert any more. One that came later is.
+    let seen = format!(r#"{{"by":"ana","untilMs":{}}}"#, newest_aside(&agent).as_millisecond() + 1);
+    assert_eq!(put_away(&agent, r#"{"by":"ana","untilMs":1000}"#), r#"{"letters":0}"#);
+    assert_eq!(put_away(&agent, &seen), r#"{"letters":1}"#);
+    agent.wait_for("the end of the alert", |agent| check(agent, "letters")["status"] == "ok");
+    assert_eq!(square(agent.port, SQUARE_KEY, &other).status, 202, "it is known");
+    agent.wait_for("another look", |agent| {
+        requests(agent, "square", "known") == 1.0 && measure(agent, "letters", "letters_aside") == Some(0.0)
+    });
+    assert_eq!(square(agent.port, SQUARE_KEY, &other.replace("e-1", "e-3")).status, 202);
+    agent.wait_for("the next alert", |agent| check(agent, "letters")["status"] == "failed");
+    assert_eq!(put_away(&agent, &seen), r#"{"letters":0}"#);
     agent.terminate();
     nowhere(&agent.directory, &[EMAIL, CARD]);
 }

@@ -111,6 +111,12 @@ impl Agent {
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
+    /// The line of a head that an operator's program shows.
+    pub fn operator(&self) -> String {
+        let token = std::fs::read_to_string(self.directory.join("atalaya.db.token")).expect("a token");
+        format!("Authorization: Bearer {}\r\n", token.trim())
+    }
+
     pub fn get(&self, path: &str) -> Answer {
         http::get(self.port, path)
     }

@@ -5,9 +5,10 @@ use crate::fact::Silence;
 use crate::view::heard::Span;
 use crate::web::api::alerting::{By, NewAcknowledgement, NewSilence};
 use crate::web::api::shape::{
-    AgainShape, AlertShape, CheckShape, ChecksShape, DoneShape, EpisodeShape, HeartbeatShape, ObjectiveShape,
-    StatusShape, TrafficShape,
+    AlertShape, CheckShape, ChecksShape, DoneShape, EpisodeShape, HeartbeatShape, LettersShape,
+    ObjectiveShape, StatusShape, TrafficShape,
 };
+use crate::web::api::traffic::Seen;
 use crate::web::ingest::TakenShape;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
@@ -78,7 +79,7 @@ const fn heartbeat(method: &'static str) -> Operation {
     .or(&[404])
 }
 
-pub(super) const OPERATIONS: [Operation; 20] = [
+pub(super) const OPERATIONS: [Operation; 21] = [
     Operation {
         who: For::Anybody,
         ..get::<StatusShape>(
@@ -122,11 +123,18 @@ pub(super) const OPERATIONS: [Operation; 20] = [
     }
     .or(&[400]),
     get::<Vec<HeartbeatShape>>("/api/v1/heartbeats", "Jobs that tell that they ran"),
-    change::<AgainShape>(
+    change::<LettersShape>(
         "post",
         "/api/v1/letters/{vendor}/again",
         "Works through a vendor's letters again that lie aside",
     )
+    .or(&[404]),
+    change::<LettersShape>(
+        "post",
+        "/api/v1/letters/{vendor}/seen",
+        "Puts a vendor's letters away that lie aside: somebody has looked at them",
+    )
+    .takes::<Seen>()
     .or(&[404]),
     Operation {
         who: For::Senders,

@@ -12,7 +12,7 @@ pub use alert::{AlertShape, EpisodeShape};
 pub use check::{CheckShape, ChecksShape};
 pub use objective::ObjectiveShape;
 pub use status::StatusShape;
-pub use traffic::{AgainShape, HeartbeatShape, TrafficShape};
+pub use traffic::{HeartbeatShape, LettersShape, TrafficShape};
 
 use schemars::JsonSchema;
 use serde::Serialize;

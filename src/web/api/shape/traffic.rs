@@ -142,10 +142,10 @@ pub struct HeartbeatShape {
     url: String,
 }
 
-/// What came of working through letters again.
+/// What was done with letters that lay aside.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct AgainShape {
-    /// Those that could be read, and are tried.
+pub struct LettersShape {
+    /// How many: those that could be read, and are tried again; or those that are put away.
     pub letters: u64,
 }
 
