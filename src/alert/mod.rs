@@ -114,6 +114,10 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Those that come of alerts.
+    pub const SENT: [Kind; 5] =
+        [Kind::Firing, Kind::Escalated, Kind::Reminder, Kind::Flapping, Kind::Resolved];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Kind::Firing => "firing",

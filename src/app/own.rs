@@ -2,6 +2,8 @@
 //! cost more than recording a run.
 
 use super::intake::meter;
+use crate::alert::Kind;
+use crate::notify::outbox::Fate;
 use metrics::{
     Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
     histogram,
@@ -314,6 +316,19 @@ pub fn notified(channel: &str, kind: &'static str, result: &'static str) {
 
 pub fn notification_oldest_pending(age: Duration) {
     gauge!("atalaya_notification_oldest_pending_seconds").set(age.as_secs_f64());
+}
+
+/// A channel is defined from now on. Counters of what is to be alerted of begin with it: one that begins with its first
+/// loss has no increase that an alert could see.
+pub fn channel_begins(channel: &str) {
+    channel_up(channel, true);
+    for kind in Kind::SENT {
+        for lost in [Fate::Refused, Fate::Expired] {
+            let (channel, kind, result) = (channel.to_owned(), kind.as_str(), lost.as_str());
+            counter!("atalaya_notifications_total", "channel" => channel, "kind" => kind, "result" => result)
+                .increment(0);
+        }
+    }
 }
 
 pub fn channel_up(channel: &str, up: bool) {

@@ -110,7 +110,7 @@ impl Courier {
     /// Delivers until nobody can give orders any more. What is not delivered then stays in its rows.
     pub async fn run(mut self, mut inbox: mpsc::Receiver<Order>) {
         for channel in self.alerting.channels.keys() {
-            own::channel_up(channel, true);
+            own::channel_begins(channel);
         }
         let (keeper, told) = (self.keeper.clone(), self.told.clone());
         loop {
@@ -178,7 +178,7 @@ impl Courier {
             self.tell(channel, true, "it is not defined any more".to_owned());
         }
         for channel in alerting.channels.keys().filter(|channel| !before.channels.contains_key(*channel)) {
-            own::channel_up(channel, true);
+            own::channel_begins(channel);
         }
         self.outbox.replan(alerting);
     }
