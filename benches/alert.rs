@@ -23,6 +23,7 @@ fn watched(count: usize) -> Vec<Watched> {
         needs: needs(n),
         runbook: None,
         every: EVERY,
+        waits: false,
         alert: CheckAlert::default(),
     };
     (0..count).map(one).collect()

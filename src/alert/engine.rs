@@ -26,6 +26,8 @@ pub struct Watched {
     pub needs: Vec<Arc<str>>,
     pub runbook: Option<String>,
     pub every: Duration,
+    /// It waits for what tells by itself: a look that can't say yet how it is, is a look.
+    pub waits: bool,
     pub alert: CheckAlert,
 }
 

@@ -6,7 +6,7 @@ use super::flap::Turn;
 use super::words::{self, OFFLINE};
 use super::{Key, Kind, Severity, after, since};
 use crate::fact::Ran;
-use crate::outcome::Status;
+use crate::outcome::{Class, Status};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +35,10 @@ impl Engine {
         let Some(check) = self.checks.get_mut(&ran.check) else { return };
         if ran.status == Status::Unknown || self.offline && !of_network {
             check.unknown.clone_from(&ran.text);
+            if check.watched.waits && ran.class != Some(Class::Internal) {
+                check.expected_from = Some(self.at);
+                self.measured(&ran.check);
+            }
             return;
         }
         let Some(booked) = self.book(ran) else { return };

@@ -353,6 +353,7 @@ fn watched(checks: &[&Check]) -> Vec<Watched> {
         needs: check.needs.iter().map(|name| name.as_str().into()).collect(),
         runbook: check.runbook.clone(),
         every: check.every,
+        waits: check.definition.kind().hears().is_some(),
         alert: check.alert.clone(),
     };
     checks.iter().map(one).collect()

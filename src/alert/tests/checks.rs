@@ -334,3 +334,25 @@ fn a_part_of_the_agent_that_is_ill_fires_at_once() {
     assert_eq!(world.told(), ["0.5 ops firing page agent/store", "2.5 ops resolved page agent/store"]);
     assert!(world.rows.keys().all(|key| key.starts_with("contact/")), "{:?}", world.rows);
 }
+
+#[test]
+fn who_waits_for_a_job_and_can_not_say_yet_has_looked() {
+    let mut job = watched("job", 5, &[]);
+    job.waits = true;
+    let mut world = World::new(vec![job, watched("site", 5, &[])], alerting());
+    world.run("0-300/5 job unknown no success heard yet\n0-300/5 site unknown out of files");
+    assert_eq!(world.told(), ["120 team firing ticket gap/site"]);
+    // What is the agent's own trouble is a gap there too.
+    let trouble = crate::fact::Ran { class: Some(crate::outcome::Class::Internal), ..look("job") };
+    for second in (305..500).step_by(5) {
+        world.fact(f64::from(second), What::Ran(trouble.clone()));
+    }
+    assert_eq!(world.told(), ["420 team firing ticket gap/job"]);
+    world.run("500-600/5 job unknown no success heard yet");
+    assert_eq!(world.told(), ["560 team resolved ticket gap/job"]);
+}
+
+fn look(check: &str) -> crate::fact::Ran {
+    let What::Ran(ran) = ran(check, Status::Unknown, "no success heard yet") else { unreachable!("a run") };
+    ran
+}

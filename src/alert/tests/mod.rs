@@ -32,6 +32,7 @@ pub(super) fn watched(name: &str, every: u64, needs: &[&str]) -> Watched {
         needs: needs.iter().map(|need| Arc::from(*need)).collect(),
         runbook: None,
         every: Duration::from_secs(every),
+        waits: false,
         alert: CheckAlert::default(),
     }
 }

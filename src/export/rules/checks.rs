@@ -107,7 +107,13 @@ pub fn gaps(checks: &[Arc<Check>]) -> Vec<Alert> {
     }
     by_interval
         .into_iter()
-        .flat_map(|(every, checks)| [unknown(every, &checks), overdue(every, &checks)])
+        .flat_map(|(every, checks)| {
+            // How a job is that is not due yet nobody can know, and nobody needs to.
+            let known = checks.iter().filter(|check| check.definition.kind().hears().is_none());
+            let known: Vec<&Arc<Check>> = known.copied().collect();
+            let unknown = (!known.is_empty()).then(|| unknown(every, &known));
+            unknown.into_iter().chain([overdue(every, &checks)])
+        })
         .collect()
 }
 

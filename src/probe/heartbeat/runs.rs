@@ -16,6 +16,13 @@ pub(super) struct Open<'a> {
     pub(super) began: Timestamp,
 }
 
+/// A run without an id and without an end, after which the next one began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Replaced<'a> {
+    pub(super) run: Open<'a>,
+    pub(super) at: Timestamp,
+}
+
 /// A run that ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ended<'a> {
@@ -42,6 +49,8 @@ impl Ended<'_> {
 pub(super) struct Runs<'a> {
     /// The oldest first.
     pub(super) open: Vec<Open<'a>>,
+    /// Since the last end, the oldest first.
+    pub(super) replaced: Vec<Replaced<'a>>,
     pub(super) last_success: Option<Ended<'a>>,
     pub(super) last_end: Option<Ended<'a>>,
 }
@@ -70,6 +79,7 @@ impl<'a> Runs<'a> {
             }
         }
         runs.open.retain(|open| open.began >= since);
+        runs.replaced.retain(|replaced| replaced.run.began >= since);
         runs
     }
 
@@ -77,7 +87,8 @@ impl<'a> Runs<'a> {
         match self.open.iter().position(|open| open.id == id) {
             Some(_) if id.is_some() => return,
             Some(at) => {
-                self.open.remove(at);
+                let run = self.open.remove(at);
+                self.replaced.push(Replaced { run, at: began });
             }
             None => {}
         }
@@ -86,6 +97,7 @@ impl<'a> Runs<'a> {
 
     /// When the run began that ends here.
     fn end(&mut self, id: Option<&str>) -> Option<Timestamp> {
+        self.replaced.clear();
         let at = self.open.iter().position(|open| open.id == id);
         let unnamed = || self.open.iter().position(|open| open.id.is_none());
         if let Some(at) = at.or_else(unnamed) {

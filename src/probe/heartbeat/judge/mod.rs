@@ -2,7 +2,7 @@
 //!
 //! Texts name moments and no ages, so that they stay as they are for as long as nothing else happens.
 
-use super::runs::{Ended, Open, Runs};
+use super::runs::{Ended, Open, Replaced, Runs};
 use super::schedule::{Schedule, between, later};
 use crate::ingest::{Ping, PingWord, Pings};
 use crate::outcome::{Class, Fault, Outcome};
@@ -116,11 +116,14 @@ impl<'a> Sight<'a> {
         due
     }
 
-    /// A run that should have ended. One after which another began and succeeded was lost, and the job is well; of one
-    /// that may have ended while nobody listened there is nothing to say.
+    /// A run that should have ended. One after which another began and succeeded was lost, and the job is well, and so is
+    /// one that was begun anew before it was too long; of one that may have ended while nobody listened there is nothing
+    /// to say.
     fn stuck(&self) -> Option<&'a Open<'a>> {
         let success = self.runs.last_success.as_ref().map(Ended::began);
-        self.runs.open.iter().find(|run| {
+        let was_late = |one: &&Replaced<'_>| self.expected.end_of(&one.run) < one.at;
+        let replaced = self.runs.replaced.iter().filter(was_late).map(|one| &one.run);
+        replaced.chain(&self.runs.open).find(|run| {
             let end = self.expected.end_of(run);
             let was_heard = |(from, to): &(Timestamp, Timestamp)| end < *from || *to <= run.began;
             self.now > end

@@ -106,6 +106,34 @@ fn a_job_that_comes_late_and_ends_it() {
 }
 
 #[test]
+fn a_job_that_hangs_each_time_stays_so_when_it_is_begun_again() {
+    check(
+        &every(HOUR, 5 * MINUTE, Some(30 * MINUTE)),
+        "2026-03-02T10:00:00Z",
+        &[
+            ("2026-03-02T10:10:00Z", "ok"),
+            ("2026-03-02T11:00:00Z", "start"),
+            // Begun anew before it was too long: one run, which is not over.
+            ("2026-03-02T11:02:00Z", "start"),
+            ("2026-03-02T11:31:00Z", "= ok"),
+            (
+                "2026-03-02T11:32:01Z",
+                "= failed: running too long: a run began at 2026-03-02T11:02:00Z and did not end within 30m",
+            ),
+            ("2026-03-02T12:00:00Z", "start"),
+            (
+                "2026-03-02T12:00:01Z",
+                "= failed: running too long: a run began at 2026-03-02T11:02:00Z and did not end within 30m",
+            ),
+            ("2026-03-02T13:00:00Z", "start"),
+            ("2026-03-02T13:00:01Z", "= failed: running too long: a run began at"),
+            ("2026-03-02T13:10:00Z", "ok"),
+            ("2026-03-02T13:10:01Z", "= ok"),
+        ],
+    );
+}
+
+#[test]
 fn a_weekly_backup_over_the_change_of_the_clock() {
     // Three in the morning of Los Angeles is 11:00 UTC in winter and 10:00 in summer.
     check(
