@@ -8,7 +8,7 @@ use super::definition::HttpTable;
 use super::fault::{Fault, Source};
 use super::ingest::Ingest;
 use super::read;
-use super::text::{Text, Variables};
+use super::text::{Text, Unresolved, Variables};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -223,13 +223,19 @@ impl Reader<'_> {
 }
 
 /// What is presented under `key`, hashed; a fault and the way out where it can be guessed. One that a variable should give
-/// and does not is none.
+/// and does not is none; a file that can't be read is a fault.
 pub(super) fn token(
     key: &str,
     text: &Text,
     variables: &Variables,
 ) -> Result<Option<Digest>, (String, &'static str)> {
-    let Ok(token) = text.resolve(variables) else { return Ok(None) };
+    let token = match text.resolve(variables) {
+        Ok(token) => token,
+        Err(missing) => {
+            let hint = "let the agent's user read it";
+            return Unresolved::unreadable(&missing, key).map_or(Ok(None), |text| Err((text, hint)));
+        }
+    };
     let token = token.expose_secret().trim();
     if token.is_empty() {
         return Ok(None);

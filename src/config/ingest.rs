@@ -7,7 +7,7 @@ use super::definition::{IngestTable, SquareHookTable};
 use super::fault::{Fault, Source};
 use super::http::{self, Digest};
 use super::read;
-use super::text::{Text, Variables};
+use super::text::{Text, Unresolved, Variables};
 use super::value::Period;
 use crate::ingest::standard_webhooks::Key;
 use secrecy::{ExposeSecret, SecretString};
@@ -143,8 +143,17 @@ impl Reader<'_> {
     }
 
     /// The value, where there is one.
-    fn filled(&self, text: &Text) -> Option<SecretString> {
-        let filled = text.resolve(self.variables).ok()?;
+    fn filled(&mut self, key: &str, text: &Text) -> Option<SecretString> {
+        let filled = match text.resolve(self.variables) {
+            Ok(filled) => filled,
+            Err(missing) => {
+                let name = key.rsplit('.').next().unwrap_or(key);
+                if let Some(text) = Unresolved::unreadable(&missing, name) {
+                    self.wrong(key, text, Some("let the agent's user read it"));
+                }
+                return None;
+            }
+        };
         let trimmed = filled.expose_secret().trim();
         (!trimmed.is_empty()).then(|| SecretString::from(trimmed))
     }
@@ -160,31 +169,43 @@ impl Reader<'_> {
     }
 
     fn square(&mut self, raw: &SquareHookTable) -> Option<SquareHook> {
-        let key = |(name, text): (&str, &Text)| Some((Arc::from(name), self.filled(text)?));
+        let mut key = |name: &str, text: &Text| {
+            Some((Arc::from(name), self.filled(&format!("square.keys.{name}"), text)?))
+        };
         let keys: Vec<(Arc<str>, SecretString)> = match &raw.keys {
-            Some(keys) => keys.iter().filter_map(|(name, text)| key((name, text))).collect(),
-            None => SQUARE_KEYS.iter().filter_map(|(name, text)| key((name, &ours(text)))).collect(),
+            Some(keys) => keys.iter().filter_map(|(name, text)| key(name, text)).collect(),
+            None => SQUARE_KEYS.iter().filter_map(|(name, text)| key(name, &ours(text))).collect(),
         };
         if let Some(name) = raw.keys.iter().flatten().map(|(name, _)| name).find(|name| !is_word(name)) {
             let text =
                 format!("`keys`: `{name}` is no name of an account: lowercase letters, digits and `_`");
             self.wrong(&format!("square.keys.{name}"), text, None);
         }
-        let counts = self.filled(raw.counts.as_ref().unwrap_or(&ours(SQUARE_COUNTS)));
+        let counts = self.filled("square.counts", raw.counts.as_ref().unwrap_or(&ours(SQUARE_COUNTS)));
         let counts = counts.map_or("production".to_owned(), |counts| counts.expose_secret().to_lowercase());
-        if let Some(url) = raw.url.as_ref().and_then(|url| self.filled(url))
-            && url::Url::parse(url.expose_secret()).is_err()
-        {
+        let known: Vec<&str> = match &raw.keys {
+            Some(keys) => keys.keys().map(String::as_str).collect(),
+            None => SQUARE_KEYS.iter().map(|(name, _)| *name).collect(),
+        };
+        if !keys.is_empty() && !known.contains(&&*counts) {
+            let text = format!("`counts`: no key is called `{counts}`, so that nothing would count");
+            self.wrong(
+                "square.counts",
+                text,
+                Some("it is the name of one of `keys`, such as \"production\""),
+            );
+        }
+        let url = raw.url.as_ref().and_then(|url| self.filled("square.url", url));
+        if url.as_ref().is_some_and(|url| url::Url::parse(url.expose_secret()).is_err()) {
             let hint = "write it as it stands at Square: \"https://…/ingest/square\"";
             self.wrong("square.url", "`url` is no address".to_owned(), Some(hint));
         }
-        let url = raw.url.as_ref().and_then(|url| self.filled(url));
         let url = url.map(|url| url.expose_secret().to_owned());
         (!keys.is_empty()).then(|| SquareHook { url, keys, counts: counts.into() })
     }
 
     fn resend(&mut self, text: Option<&Text>) -> Option<Keys> {
-        let secret = self.filled(text.unwrap_or(&ours(RESEND_SECRET)))?;
+        let secret = self.filled("resend.secret", text.unwrap_or(&ours(RESEND_SECRET)))?;
         let key = Key::new(secret.expose_secret());
         if key.is_none() {
             let hint = "it begins with `whsec_` and stands beside the webhook at resend.com";
@@ -282,7 +303,19 @@ mod tests {
             "atalaya.toml:2:7: `url` is no address\n  hint: write it as it stands at Square: \"https://…/ingest/square\"",
         );
         check(
-            "[ingest.square.keys]\nSandbox = 'x'",
+            "[ingest]\ntoken = '${file:/run/secrets/ingest}'",
+            "atalaya.toml:2:9: `token`: can't read `/run/secrets/ingest`: entity not found\n  hint: let the agent's user read it",
+        );
+        check(
+            "[ingest.resend]\nsecret = '${file:/run/secrets/resend}'",
+            "atalaya.toml:2:10: `secret`: can't read `/run/secrets/resend`: entity not found\n  hint: let the agent's user read it",
+        );
+        check(
+            "[ingest.square]\ncounts = 'live'\nkeys = { production = 'x' }",
+            "atalaya.toml:2:10: `counts`: no key is called `live`, so that nothing would count\n  hint: it is the name of one of `keys`, such as \"production\"",
+        );
+        check(
+            "[ingest.square.keys]\nSandbox = 'x'\nproduction = 'y'",
             "atalaya.toml:2:11: `keys`: `Sandbox` is no name of an account: lowercase letters, digits and `_`",
         );
     }

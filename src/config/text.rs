@@ -36,6 +36,16 @@ pub enum Unresolved {
     File { path: String, why: String },
 }
 
+impl Unresolved {
+    /// Of a file that is named and can't be read: what is to be said of it. A variable may be missing on purpose.
+    pub fn unreadable(all: &[Unresolved], key: &str) -> Option<String> {
+        all.iter().find_map(|one| match one {
+            Unresolved::File { path, why } => Some(format!("`{key}`: can't read `{path}`: {why}")),
+            Unresolved::Unset(_) => None,
+        })
+    }
+}
+
 /// Where holes are filled from. Reading a file is handed in, since this module does no I/O.
 #[derive(Clone)]
 pub struct Variables {
