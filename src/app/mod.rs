@@ -11,6 +11,7 @@ pub mod almanac;
 mod cursors;
 pub mod files;
 pub mod home;
+mod ids;
 pub mod intake;
 pub mod keeper;
 pub mod limits;
@@ -24,9 +25,9 @@ mod thinking;
 
 use crate::clock::{self, Now};
 use crate::config::text::Variables;
-use crate::config::{Agent, Alerting, Check, Files, Http, Plan, Skipped};
+use crate::config::{Agent, Files, Http, Plan};
 use crate::fact::{Acknowledgement, Silence};
-use crate::ingest::{Received, Source};
+use crate::ingest::Received;
 use crate::mind::Mind;
 use crate::notify::{Delivery, courier};
 use crate::probe::net::Net;
@@ -38,12 +39,13 @@ use crate::view::View;
 use almanac::Almanac;
 use cursors::Cursors;
 use files::Origin;
+use ids::{Definitions, Ids};
 use intake::{Before, Intake, Taking};
 use metrics_exporter_prometheus::PrometheusHandle;
 use office::Office;
 use reload::{Outlets, Reload};
 use self_watch::{Part, SelfWatch, Vitals};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -105,14 +107,6 @@ pub enum Refused {
     Failed(String),
     /// The agent does not answer.
     Stuck,
-}
-
-/// Checks by the names that the schedule uses; an unchanged check keeps its own.
-#[derive(Clone)]
-pub struct Definitions {
-    pub checks: Arc<[(Id, Arc<Check>)]>,
-    pub skipped: Arc<[Skipped]>,
-    pub alerting: Arc<Alerting>,
 }
 
 /// Where definitions and values come from; read again at every reload.
@@ -379,32 +373,4 @@ fn mind(definitions: &Definitions, remembered: &mut Remembered, now: Now) -> Min
 /// Ends when the agent is told to stop, or is gone.
 async fn told_to_stop(stopped: &mut watch::Receiver<bool>) {
     stopped.wait_for(|stop| *stop).await.ok();
-}
-
-/// Gives every check a name for the schedule, once.
-#[derive(Default)]
-pub struct Ids {
-    next: Id,
-}
-
-impl Ids {
-    /// A check of the same name and kind keeps its id, and with it its history, its place and its runs under way.
-    /// One whose definition and values are what they were keeps its probe too.
-    fn assign(
-        &mut self,
-        plan: Plan,
-        heard: &BTreeSet<Source>,
-        before: &HashMap<Arc<str>, (Id, Arc<Check>)>,
-    ) -> Definitions {
-        let checks = plan.checks.into_iter().map(|check| match before.get(&check.name) {
-            Some((id, old)) if old.fingerprint == check.fingerprint => (*id, old.clone()),
-            Some((id, old)) if old.kind == check.kind => (*id, check),
-            _ => {
-                self.next += 1;
-                (self.next, check)
-            }
-        });
-        let alerting = Arc::new(plan.alerting.having_heard(heard));
-        Definitions { checks: checks.collect(), skipped: plan.skipped.into(), alerting }
-    }
 }
