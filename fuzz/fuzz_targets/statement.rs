@@ -2,12 +2,14 @@
 
 #![no_main]
 
-use atalaya::ingest::statement::normalise;
+use atalaya::ingest::statement::{DoubleQuoted, normalise};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|sql: &str| {
-    let text = normalise(sql);
-    assert!(text.chars().count() <= 500);
-    assert!(!text.contains('\'') && !text.chars().any(char::is_control));
-    assert_eq!(normalise(&text), text);
+    for double_quoted in [DoubleQuoted::Name, DoubleQuoted::Literal] {
+        let text = normalise(sql, double_quoted);
+        assert!(text.chars().count() <= 500);
+        assert!(!text.contains('\'') && !text.chars().any(char::is_control));
+        assert_eq!(normalise(&text, double_quoted), text);
+    }
 });

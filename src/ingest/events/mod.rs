@@ -14,7 +14,7 @@
 mod tests;
 
 use super::id::hex;
-use super::statement::normalise;
+use super::statement::{DoubleQuoted, normalise};
 use super::{Arrival, Happened, Malformed, Query, Request, StatusClass, route};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -213,7 +213,8 @@ impl Line<'_> {
     }
 
     fn query(&self) -> Result<Query, &'static str> {
-        let text = self.query.text("`query` is no text")?.map(normalise);
+        let text = self.query.text("`query` is no text")?;
+        let text = text.map(|query| normalise(query, DoubleQuoted::Name));
         Ok(Query { text: text.filter(|text| !text.is_empty()), took: self.took()? })
     }
 

@@ -11,7 +11,7 @@
 //!   and the opening of connections ask nothing, and a cache is no database.
 
 use crate::ingest::id::{SpanId, TraceId};
-use crate::ingest::statement::normalise;
+use crate::ingest::statement::{DoubleQuoted, normalise};
 use crate::ingest::{Query, Request, StatusClass, route};
 use std::borrow::Cow;
 use std::time::Duration;
@@ -225,6 +225,10 @@ impl Span<'_> {
     fn statement(&self) -> Option<String> {
         let speaks_sql = self.system().is_none_or(|system| SQL.contains(&system));
         let statement = self.attributes.text(&["db.query.text", "db.statement"]).filter(|_| speaks_sql)?;
-        Some(normalise(statement)).filter(|text| !text.is_empty())
+        let double_quoted = match self.system() {
+            Some("mysql" | "mariadb") => DoubleQuoted::Literal,
+            _ => DoubleQuoted::Name,
+        };
+        Some(normalise(statement, double_quoted)).filter(|text| !text.is_empty())
     }
 }

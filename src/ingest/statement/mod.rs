@@ -23,9 +23,20 @@ const NAME_MAX: usize = 128;
 
 const CUT: &str = "…";
 
+/// What `"…"` is to a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DoubleQuoted {
+    /// As SQL has it.
+    Name,
+    /// MySQL and MariaDB.
+    Literal,
+}
+
 /// The statement without literals, comments and the length of its lists, of at most 500 characters. The same for its own
 /// result.
-pub fn normalise(sql: &str) -> String {
+pub fn normalise(sql: &str, double_quoted: DoubleQuoted) -> String {
+    let is_name =
+        |quoted: &str| is_name(quoted) && (double_quoted == DoubleQuoted::Name || !quoted.starts_with('"'));
     let mut text = Text::default();
     let mut is_cut = false;
     for piece in Pieces::of(sql) {
@@ -44,7 +55,8 @@ pub fn normalise(sql: &str) -> String {
     text.finish(is_cut)
 }
 
-/// MySQL takes `"…"` for a literal, as SQLite does where nothing has that name: only what looks like a name is one.
+/// Of whom it is not known whose statement it is may be MySQL, and SQLite takes `"…"` for a literal where nothing has that
+/// name: only what looks like a name is one.
 fn is_name(quoted: &str) -> bool {
     let name = &quoted[1..quoted.len() - 1];
     let starts = name.starts_with(|c: char| c.is_alphabetic() || c == '_');

@@ -153,6 +153,8 @@ fn queries_are_what_asks_a_database() {
     check(vec![span(1, 9, 1, "prisma:client:db_query", &[])], "a query");
     check(vec![span(1, 9, 3, "prisma:engine:connection", &sql)], "");
     check(vec![span(1, 9, 1, "prisma:client:operation", &[("method", text("findMany"))])], "");
+    let mysql = [("db.system", text("mysql")), ("db.query.text", text("select \"secret\" from a"))];
+    check(vec![span(1, 9, 3, "prisma:engine:db_query", &mysql)], "select ? from a");
     let old = [("db.system", text("postgresql")), ("db.statement", text("select 1"))];
     check(vec![span(1, 9, 3, "pg.query:SELECT", &old)], "select ?");
     check(vec![span(1, 9, 3, "pg-pool.connect", &old[..1])], "");
