@@ -1,6 +1,6 @@
 //! Heartbeats of jobs, by `curl` as it stands in crontabs, and by the forms that healthchecks.io's users have already.
 
-use super::{CARD, EMAIL, PING_KEY, TOKEN, check, nowhere, post, requests, start};
+use super::{CARD, EMAIL, PING_KEY, TOKEN, change, check, nowhere, post, requests, start};
 use crate::support::agent::Agent;
 use crate::support::http;
 use std::process::Command;
@@ -123,4 +123,37 @@ fn a_stranger_and_a_slip_of_the_pen_are_told_so() {
     let (_, code) = script(&agent, "curl -fsS -m 10 $AT/ping/$KEY/backup");
     assert_eq!(code, 0, "the right key is still looked at");
     assert_eq!(requests(&agent, "heartbeat", "taken"), 1.0);
+}
+
+/// Both jobs succeeded two hours ago, and are due every hour.
+const TWO_HOURS_LATER: &str = "UPDATE ping SET at = at - 7200000000000; UPDATE meta SET value = value - 10800000000000 WHERE key = 'begun'";
+
+#[test]
+fn who_was_not_there_when_a_job_was_due_does_not_call_it_late() {
+    let mut agent = start("ingest-heartbeat-away", JOBS, "");
+    for job in ["backup", "sync"] {
+        says(&agent, &format!("curl -fsS -m 10 -H \"$AUTH\" $AT/heartbeat/{job}"));
+        becomes(&agent, job, "ok", 0.0, "");
+    }
+    agent.kill();
+    change(&agent.directory, TWO_HOURS_LATER);
+    change(&agent.directory, "UPDATE meta SET value = value - 115 WHERE key = 'heard'");
+    agent.restart();
+    becomes(&agent, "backup", "unknown", 0.0, "nobody listened when it was due");
+    // What is heard from now on says how it is.
+    says(&agent, "curl -fsS -m 10 -H \"$AUTH\" $AT/heartbeat/sync");
+    becomes(&agent, "sync", "ok", 0.0, "");
+    says(&agent, "curl -fsS -m 10 -H \"$AUTH\" $AT/heartbeat/backup/fail");
+    becomes(&agent, "backup", "failed", 0.0, "a run failed at");
+}
+
+#[test]
+fn a_job_that_was_listened_for_and_did_not_come_is_late_from_the_first_look_of_a_process_on() {
+    let mut agent = start("ingest-heartbeat-late", JOBS, "");
+    says(&agent, "curl -fsS -m 10 -H \"$AUTH\" $AT/heartbeat/backup");
+    becomes(&agent, "backup", "ok", 0.0, "");
+    agent.kill();
+    change(&agent.directory, TWO_HOURS_LATER);
+    agent.restart();
+    becomes(&agent, "backup", "failed", 0.0, "late: a success was due at");
 }

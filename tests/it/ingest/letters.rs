@@ -1,32 +1,18 @@
 //! Letters that nobody can work through: they lie aside, are measured and told, and are never lost.
 
 use super::{
-    CARD, EMAIL, SQUARE_KEY, check, events, measure, nowhere, payment, post, requests, square, start, times,
-    with_inbox,
+    CARD, EMAIL, SQUARE_KEY, change, check, events, measure, nowhere, payment, post, requests, square, start,
+    times, with_inbox,
 };
 use crate::support::agent::Agent;
 use crate::support::http::get_with;
 use atalaya::ingest::{Source, Vendor};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection};
-use std::path::Path;
 
 const ASIDE: &str = "[[check]]\nname = 'letters'\nevery = '1s'\nprobe.received = { source = 'square' }\n\
     limits.letters_aside = { failed = '> 0' }\nalert.attempts = 1\n";
 const AT: &str = "2026-02-06T21:27:34Z";
-
-/// Changes the inbox, as a person with `sqlite3` would.
-fn change(directory: &Path, sql: &'static str) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let options = SqliteConnectOptions::new().filename(directory.join("atalaya.db.inbox"));
-        let mut connection = options.connect().await.expect("the inbox");
-        sqlx::raw_sql(sql).execute(&mut connection).await.expect("changed");
-        connection.close().await.expect("closed");
-    });
-}
 
 fn newest_aside(agent: &Agent) -> Timestamp {
     let answer = get_with(agent.port, "/api/v1/traffic", &agent.operator());

@@ -26,6 +26,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use serde_json::Value;
 use sha2::Sha256;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
@@ -174,6 +176,17 @@ fn with_inbox<T>(directory: &Path, act: impl AsyncFnOnce(&mut Inbox) -> T) -> T 
         inbox.close().await;
         found
     })
+}
+
+/// Changes the inbox, as a person with `sqlite3` would.
+fn change(directory: &Path, sql: &'static str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let options = SqliteConnectOptions::new().filename(directory.join("atalaya.db.inbox"));
+        let mut connection = options.connect().await.expect("the inbox");
+        sqlx::raw_sql(sql).execute(&mut connection).await.expect("changed");
+        connection.close().await.expect("closed");
+    });
 }
 
 /// Neither the log nor any file of the agent has any of these.
