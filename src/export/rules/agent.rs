@@ -177,7 +177,7 @@ const ALL: [Told; 17] = [
     },
     Told {
         name: "AtalayaIngestDown",
-        severity: Page,
+        severity: Ticket,
         expr: "atalaya_ingest_up == 0",
         holds: SOON,
         summary: "What the shop says can't be written down",
