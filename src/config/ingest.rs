@@ -11,6 +11,7 @@ use super::text::{Text, Unresolved, Variables};
 use super::value::Period;
 use crate::ingest::standard_webhooks::Key;
 use secrecy::{ExposeSecret, SecretString};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use toml::Spanned;
@@ -45,6 +46,8 @@ pub struct Ingest {
     pub token: Option<Digest>,
     pub ping_key: Option<Digest>,
     pub names_max: usize,
+    /// Events that checks count: told apart however many others there are.
+    pub counted: Arc<BTreeSet<String>>,
     pub slow_query: Duration,
     /// None: no key is there.
     pub square: Option<SquareHook>,
@@ -72,6 +75,7 @@ impl Default for Ingest {
             token: None,
             ping_key: None,
             names_max: NAMES_MAX.into(),
+            counted: Arc::default(),
             slow_query: SLOW_QUERY,
             square: None,
             resend: None,
@@ -116,6 +120,7 @@ impl Ingest {
             token: reader.token("token", raw.token.as_ref(), TOKEN),
             ping_key: reader.token("ping_key", raw.ping_key.as_ref(), PING_KEY),
             names_max: reader.names_max(raw.names_max).into(),
+            counted: Arc::default(),
             slow_query: raw.slow_query.map_or(SLOW_QUERY, Period::get),
             square: reader.square(&raw.square),
             resend: reader.resend(raw.resend.secret.as_ref()),

@@ -113,6 +113,8 @@ fn load_with(
     };
     let alerting = reader.read(&files.alerts);
     http.reached_at(alerting.policy.url.as_deref());
+    let events = plan.checks.iter().flat_map(|check| check.definition.kind().events());
+    http.ingest.counted = Arc::new(events.map(str::to_owned).collect());
     http.ingest.reached_at(alerting.policy.url.as_deref());
     plan.http = Arc::new(http);
     plan.alerting = Arc::new(alerting);

@@ -6,7 +6,7 @@
 use super::{Arrival, Source, StatusClass, Sum};
 use crate::record::cells::{Cells, Packed, Side};
 use integer_encoding::VarInt;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -112,10 +112,16 @@ impl Sum {
 #[derive(Debug)]
 pub struct Names {
     names_max: usize,
+    /// Events that are told apart however many others there are.
+    counted: Arc<BTreeSet<String>>,
     /// By source; each with the minute in which it was last seen.
     known: HashMap<(Source, Arc<str>), u32>,
     /// How many there are of each source.
     numbers: [usize; Source::ALL.len()],
+    /// From which minute on a name of each source may make room: names that find none cost no look at all the others.
+    room_at: [u32; Source::ALL.len()],
+    /// Those that have made room, until somebody asks.
+    gone: Vec<(Source, Arc<str>)>,
     /// What was booked under [`OTHER`] since the process began.
     pub overflowed: u64,
 }
@@ -126,16 +132,30 @@ const UNUSED_MINUTES: u32 = 24 * 60;
 impl Names {
     /// So many of each source.
     pub fn new(names_max: usize) -> Names {
-        Names { names_max, known: HashMap::new(), numbers: [0; Source::ALL.len()], overflowed: 0 }
+        Names {
+            names_max,
+            counted: Arc::default(),
+            known: HashMap::new(),
+            numbers: [0; Source::ALL.len()],
+            room_at: [0; Source::ALL.len()],
+            gone: Vec::new(),
+            overflowed: 0,
+        }
     }
 
-    /// The definitions are new; what is known stays.
-    pub fn resize(&mut self, names_max: usize) {
-        self.names_max = names_max;
+    /// Names that made room for others since this was asked last.
+    pub fn take_gone(&mut self) -> Vec<(Source, Arc<str>)> {
+        std::mem::take(&mut self.gone)
+    }
+
+    /// The definitions may be new; what is known stays.
+    pub fn replan(&mut self, names_max: usize, counted: Arc<BTreeSet<String>>) {
+        (self.names_max, self.counted) = (names_max, counted);
     }
 
     /// A name from before the start.
     pub fn remember(&mut self, source: Source, name: &Arc<str>, minute: u32) {
+        self.room_at[source as usize] = 0;
         if !self.known.contains_key(&(source, name.clone())) && self.numbers[source as usize] < self.names_max
         {
             self.numbers[source as usize] += 1;
@@ -150,7 +170,8 @@ impl Names {
             *seen = minute;
             return key.1;
         }
-        if self.numbers[source as usize] >= self.names_max && !self.make_room(source, minute) {
+        let is_counted = source == Source::Events && self.counted.contains(name);
+        if self.numbers[source as usize] >= self.names_max && !is_counted && !self.make_room(source, minute) {
             self.overflowed += 1;
             return OTHER.into();
         }
@@ -160,15 +181,20 @@ impl Names {
     }
 
     fn make_room(&mut self, source: Source, minute: u32) -> bool {
+        if minute < self.room_at[source as usize] {
+            return false;
+        }
         let of_source = self.known.iter().filter(|((of, _), _)| *of == source);
         let oldest = of_source.min_by_key(|(_, seen)| **seen).map(|(key, seen)| (key.clone(), *seen));
-        match oldest.filter(|(_, seen)| seen.saturating_add(UNUSED_MINUTES) <= minute) {
-            Some((key, _)) => {
-                self.numbers[source as usize] -= 1;
-                self.known.remove(&key).is_some()
-            }
-            None => false,
+        let Some((key, seen)) = oldest else { return false };
+        self.room_at[source as usize] = seen.saturating_add(UNUSED_MINUTES);
+        if self.room_at[source as usize] > minute {
+            return false;
         }
+        self.numbers[source as usize] -= 1;
+        self.known.remove(&key);
+        self.gone.push(key);
+        true
     }
 
     /// What an arrival adds, with names that are told apart. A query that took longer than `slow` is told by its statement.
@@ -312,7 +338,22 @@ mod tests {
         assert_eq!(booked("a", UNUSED_MINUTES), "a", "it is in use");
         assert_eq!(booked("c", UNUSED_MINUTES + 9), "c", "nobody has seen b for a day");
         assert_eq!(booked("b", UNUSED_MINUTES + 10), OTHER);
-        assert_eq!(names.overflowed, 2);
+        assert_eq!(booked("d", UNUSED_MINUTES * 2 - 1), OTHER);
+        assert_eq!(booked("d", UNUSED_MINUTES * 2), "d", "nobody has seen a for a day");
+        assert_eq!(names.overflowed, 3);
+        let gone = names.take_gone();
+        assert_eq!(gone.iter().map(|(_, name)| &**name).collect::<Vec<_>>(), ["b", "a"]);
+    }
+
+    #[test]
+    fn what_a_check_counts_has_room_whatever_else_is_said() {
+        let mut names = Names::new(1);
+        names.replan(1, Arc::new(["order".to_owned()].into()));
+        for (name, expected) in [("noise", "noise"), ("more noise", OTHER), ("order", "order")] {
+            let happened = vec![Happened { name: name.to_owned(), times: 1 }];
+            let tallies = names.tally(&Arrival { happened, ..Arrival::default() }, SLOW, 0);
+            assert!(tallies.0.keys().all(|series| &*series.name == expected), "{name}");
+        }
     }
 
     proptest! {

@@ -65,6 +65,17 @@ impl Traffic {
         self.count(tallies);
     }
 
+    /// Names that are not told apart any more: what they had counted ends, or metrics would grow as long as the process
+    /// lives.
+    pub fn forget(&mut self, gone: Vec<(Source, Arc<str>)>) {
+        for (source, name) in gone {
+            if source == Source::Requests {
+                self.routes.remove(&name);
+            }
+            self.counts.remove(&(source, name));
+        }
+    }
+
     /// Takes in what has no duration.
     pub fn count(&mut self, tallies: &Tallies) {
         let counted = tallies.0.iter().filter(|(series, _)| series.source.is_counted());

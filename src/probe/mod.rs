@@ -125,6 +125,11 @@ pub trait Kind: Send + Sync {
         None
     }
 
+    /// The events that it counts by their names.
+    fn events(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
     /// Whether it looks at nothing but what was received, which only an agent that runs can: a one-shot look skips it.
     fn is_heard(&self) -> bool {
         false

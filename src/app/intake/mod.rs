@@ -11,6 +11,7 @@
 //! no room is refused at once, and whoever sent it is told when to try again.
 
 pub mod meter;
+mod opening;
 mod task;
 
 use super::Event;
@@ -167,10 +168,13 @@ impl Received for Intake {
     }
 }
 
+/// The file, and what became of one that was damaged.
+type Opened = Result<(Inbox, Option<String>), StoreError>;
+
 /// What was received before, opened.
 pub struct Before {
     store: Option<PathBuf>,
-    opened: Result<(Inbox, Option<String>), StoreError>,
+    opened: Opened,
 }
 
 impl Before {

@@ -1,26 +1,24 @@
 //! The task that owns the inbox.
 
-use super::{Before, Delivery, NotTaken, Question, meter};
+use super::opening::{Opening, Tried};
+use super::{Before, Delivery, NotTaken, Opened, Question, meter};
 use crate::app::Event;
 use crate::clock;
-use crate::config::Http;
+use crate::config::{Http, Ingest};
 use crate::ingest::Source;
 use crate::ingest::tally::{Names, OTHER};
 use crate::ingest::traffic::Traffic;
 use crate::store::inbox::{Inbox, Parcel, Taken};
 use crate::store::{StoreError, Trouble};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 /// Arrivals that are written together.
 const TOGETHER: usize = 64;
-/// A file that can't be used is tried again so much later.
-const RETRY: Duration = Duration::from_secs(3);
-/// A write that takes longer is as bad as one that fails: whoever waits would give up.
+/// What takes longer is as bad as what fails: whoever waits would give up.
 const SLOW: Duration = Duration::from_secs(8);
 /// How often is looked for minutes that are over and letters that are to be tried again.
 const TURN: Duration = Duration::from_secs(1);
@@ -30,20 +28,19 @@ const TIDY: Duration = Duration::from_mins(5);
 const TIDY_PAUSE: Duration = Duration::from_millis(100);
 
 pub struct Task {
-    store: Option<PathBuf>,
     http: watch::Receiver<Arc<Http>>,
     events: mpsc::WeakSender<Event>,
     heard: watch::Sender<BTreeSet<Source>>,
-    /// What was opened before the task began, until it is taken over.
-    opened: Option<Result<(Inbox, Option<String>), StoreError>>,
+    opening: Opening,
     inbox: Option<Inbox>,
+    /// Letters may wait to be worked through.
+    letters: bool,
     names: Names,
     traffic: Arc<Traffic>,
     /// Why it can't be used.
     ill: Option<String>,
     /// Whether anybody was told how it is. Before that an alert may be open from before the start.
     is_told: bool,
-    try_at: Instant,
     turn_at: Instant,
     tidy_at: Instant,
 }
@@ -58,17 +55,16 @@ impl Task {
         let now = clock::instant();
         let names = Names::new(http.borrow().ingest.names_max);
         Task {
-            store,
             http,
             events,
             heard,
-            opened: Some(opened),
+            opening: Opening::new(store, opened),
             inbox: None,
+            letters: true,
             names,
             traffic: Arc::default(),
             ill: None,
             is_told: false,
-            try_at: now,
             turn_at: now + TURN,
             tidy_at: now + FIRST_TIDY,
         }
@@ -81,26 +77,30 @@ impl Task {
         mut questions: mpsc::Receiver<Question>,
     ) {
         let mut together = Vec::with_capacity(TOGETHER);
+        self.follow();
         self.open().await;
         loop {
-            let next = self.turn_at.min(self.tidy_at);
+            let now = clock::instant();
+            let next = if self.letters { now } else { self.turn_at.min(self.tidy_at) };
             tokio::select! {
                 number = arrivals.recv_many(&mut together, TOGETHER) => match number {
                     0 => break,
                     _ => self.take(std::mem::take(&mut together)).await,
                 },
-                Some(question) = questions.recv() => self.answer(question).await,
+                Some(question) = questions.recv() => self.answer_in_time(question).await,
                 () = sleep_until(next) => {}
             }
             meter::waiting(arrivals.len());
-            self.turn(clock::instant()).await;
+            if timeout(SLOW, self.turn(clock::instant())).await.is_err() {
+                self.hangs();
+            }
         }
         // Checks under way when the agent stops still get their answers.
         while let Ok(question) = questions.try_recv() {
-            self.answer(question).await;
+            self.answer_in_time(question).await;
         }
         if let Some(inbox) = self.inbox {
-            inbox.close().await;
+            timeout(SLOW, inbox.close()).await.ok();
         }
     }
 
@@ -112,10 +112,12 @@ impl Task {
                 self.open().await;
             }
             self.fold().await;
+            self.letters = true;
+            self.follow();
+        }
+        if self.letters {
             self.work().await;
             self.tell_heard();
-            let names_max = self.http.borrow().ingest.names_max;
-            self.names.resize(names_max);
         }
         if now >= self.tidy_at {
             self.tidy_at = now + TIDY;
@@ -128,16 +130,21 @@ impl Task {
         }
     }
 
+    /// What the definitions say now of names.
+    fn follow(&mut self) {
+        let Ingest { names_max, counted, .. } = &self.http.borrow().ingest;
+        self.names.replan(*names_max, counted.clone());
+    }
+
     async fn open(&mut self) {
-        let now = clock::instant();
-        if now < self.try_at {
-            return;
+        match self.opening.attempt().await {
+            Tried::NotYet => {}
+            Tried::Hangs => self.fall_ill("it does not open: its disk hangs".to_owned()),
+            Tried::Done(opened) => self.take_over(*opened).await,
         }
-        self.try_at = now + RETRY;
-        let opened = match self.opened.take() {
-            Some(opened) => opened,
-            None => Inbox::open(self.store.as_deref()).await,
-        };
+    }
+
+    async fn take_over(&mut self, opened: Opened) {
         match opened {
             Ok((mut inbox, damage)) => {
                 match inbox.names().await {
@@ -171,8 +178,8 @@ impl Task {
 
     /// Writes down all of them in one transaction, then answers.
     async fn take(&mut self, deliveries: Vec<Delivery>) {
-        if self.inbox.is_none() {
-            self.open().await;
+        if self.inbox.is_none() && timeout(SLOW, self.open()).await.is_err() {
+            self.fall_ill(hanging());
         }
         let at = clock::wall();
         let minute = u32::try_from(at.as_second() / 60).unwrap_or_default();
@@ -190,7 +197,7 @@ impl Task {
         let written = match &mut self.inbox {
             Some(inbox) => match timeout_at(begun + SLOW, inbox.take(at, &parcels)).await {
                 Ok(written) => written.map_err(|error| (error.to_string(), Some(error))),
-                Err(_) => Err((format!("it has not answered for {} s", SLOW.as_secs()), None)),
+                Err(_) => Err((hanging(), None)),
             },
             None => Err((self.ill.clone().unwrap_or_default(), None)),
         };
@@ -198,15 +205,14 @@ impl Task {
         match written {
             Ok(taken) => {
                 let traffic = Arc::make_mut(&mut self.traffic);
+                traffic.forget(self.names.take_gone());
                 for (((arrival, answer), parcel), taken) in rest.into_iter().zip(&parcels).zip(taken) {
                     if taken == Taken::New {
                         traffic.take(&arrival, &parcel.tallies, slow, at);
                     }
                     answer.send(Ok(taken)).ok();
                 }
-                if parcels.iter().any(|parcel| !parcel.posts.is_empty()) {
-                    self.work().await;
-                }
+                self.letters |= parcels.iter().any(|parcel| !parcel.posts.is_empty());
                 self.tell_heard();
                 self.get_well();
             }
@@ -217,9 +223,8 @@ impl Task {
                 match error {
                     Some(error) => self.fail(&error),
                     // What hangs may still be written, and is not counted here: it is read again from the file.
-                    None if self.inbox.is_some() => self.drop_inbox(why),
                     // However many are refused meanwhile, it is opened when its time has come.
-                    None => {}
+                    None => self.hangs(),
                 }
             }
         }
@@ -249,27 +254,30 @@ impl Task {
         }
     }
 
-    /// Works through letters whose time has come, all of them.
+    /// Works through some of the letters whose time has come, so that what arrives meanwhile has its turn.
     async fn work(&mut self) {
-        loop {
-            let Some(inbox) = &mut self.inbox else { return };
-            match inbox.work(clock::wall()).await {
-                Ok(worked) => {
-                    Arc::make_mut(&mut self.traffic).count(&worked.tallies);
-                    meter::letters(worked.done, worked.aside);
-                    if let Some(why) = worked.why {
-                        tracing::error!(
-                            letters = worked.aside,
-                            why,
-                            "letters of a vendor lie aside: nobody could work them through"
-                        );
-                    }
-                    if worked.done == 0 {
-                        return;
-                    }
+        self.letters = false;
+        let Some(inbox) = &mut self.inbox else { return };
+        match inbox.work(clock::wall()).await {
+            Ok(worked) => {
+                self.letters = worked.done > 0;
+                Arc::make_mut(&mut self.traffic).count(&worked.tallies);
+                meter::letters(worked.done, worked.aside);
+                if let Some(why) = worked.why {
+                    tracing::error!(
+                        letters = worked.aside,
+                        why,
+                        "letters of a vendor lie aside: nobody could work them through"
+                    );
                 }
-                Err(error) => return self.fail(&error),
             }
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    async fn answer_in_time(&mut self, question: Question) {
+        if timeout(SLOW, self.answer(question)).await.is_err() {
+            self.hangs();
         }
     }
 
@@ -306,7 +314,7 @@ impl Task {
             Question::WorkAgain { vendor, answer } => {
                 let again = inbox.work_again(vendor, clock::wall()).await.map_err(text);
                 answer.send(again).ok();
-                self.work().await;
+                self.letters = true;
             }
             Question::PutAway { vendor, until, answer } => {
                 answer.send(inbox.put_away(vendor, until).await.map_err(text)).ok();
@@ -327,11 +335,15 @@ impl Task {
         }
     }
 
+    fn hangs(&mut self) {
+        if self.inbox.is_some() {
+            self.drop_inbox(hanging());
+        }
+    }
+
     fn drop_inbox(&mut self, why: String) {
-        self.try_at = clock::instant() + RETRY;
         if let Some(inbox) = self.inbox.take() {
-            // One that hangs is left to itself: nothing else waits for it.
-            tokio::spawn(inbox.close());
+            self.opening.let_go(inbox);
         }
         self.fall_ill(why);
     }
@@ -364,6 +376,10 @@ impl Task {
             });
         }
     }
+}
+
+fn hanging() -> String {
+    format!("it has not answered for {} s", SLOW.as_secs())
 }
 
 fn refuse(question: Question, why: &str) {

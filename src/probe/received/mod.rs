@@ -85,6 +85,10 @@ impl Kind for Receive {
         Some(self.source)
     }
 
+    fn events(&self) -> Vec<&str> {
+        self.names.values().map(String::as_str).collect()
+    }
+
     fn is_heard(&self) -> bool {
         true
     }

@@ -72,16 +72,6 @@ impl Inbox {
         Ok(worked)
     }
 
-    /// When the next letter that waits is to be tried, if there is one.
-    pub async fn next_letter(&mut self) -> Result<Option<Timestamp>, StoreError> {
-        let sql = "SELECT min(not_before) FROM letter WHERE state = 'waiting'";
-        let next: Option<i64> = sqlx::query_scalar(sql)
-            .fetch_one(&mut self.connection)
-            .await
-            .map_err(|error| self.fail(&error))?;
-        Ok(next.map(moment))
-    }
-
     /// Ids of letters received from `from` (inclusive) to `to` (exclusive); those of a sandbox are left out.
     pub async fn letters(
         &mut self,

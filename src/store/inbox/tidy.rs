@@ -87,11 +87,13 @@ impl Inbox {
         Ok(())
     }
 
-    /// Makes the minutes of one hour into that hour.
+    /// Makes the minutes of one hour into that hour, with what it has already where a clock was set back.
     async fn roll(&mut self, hour: u32) -> Result<(), sqlx::Error> {
         let mut tx = self.connection.begin_with(BEGIN).await?;
         let sql = "SELECT s.source, s.name, s.class, m.count, m.took FROM minute AS m JOIN series AS s ON s.id = m.series \
-                   WHERE m.start >= ? AND m.start < ?";
+                   WHERE m.start >= ?1 AND m.start < ?2 UNION ALL \
+                   SELECT s.source, s.name, s.class, h.count, h.took FROM hour AS h JOIN series AS s ON s.id = h.series \
+                   WHERE h.start = ?1";
         let rows = sqlx::query(sql).bind(hour).bind(hour + 60).fetch_all(&mut *tx).await?;
         let mut whole = Tallies::default();
         for row in &rows {
