@@ -68,6 +68,9 @@ pub(super) struct ToTell {
     /// It came in a storm, and is told with everything else that did.
     #[serde(default)]
     pub(super) storm: bool,
+    /// How often it began to wait anew, since what held it was gone.
+    #[serde(default)]
+    pub(super) releases: u8,
 }
 
 /// Somebody has seen it.
@@ -185,7 +188,7 @@ impl Alert {
 
 impl ToTell {
     const fn new(kind: Kind, since: Timestamp, number: u32) -> ToTell {
-        ToTell { kind, since, number, merged: false, storm: false }
+        ToTell { kind, since, number, merged: false, storm: false, releases: 0 }
     }
 }
 

@@ -15,6 +15,8 @@ use std::time::Duration;
 
 /// More alerts than this nobody reads in one message.
 const ALERTS_MAX: usize = 20;
+/// So often an alert begins to wait for company anew.
+const RELEASES_MAX: u8 = 3;
 /// Numbers of escalations to another contact begin here, those of a risen severity below.
 pub(super) const LEVELS_FROM: u32 = 100;
 /// Numbers of reminders that it no longer flaps begin here, those of reminders by time below.
@@ -86,13 +88,17 @@ impl Engine {
         place.hold
     }
 
-    /// What was kept back waits from now on, so that what comes free together is told together.
+    /// What was kept back waits from now on, so that what comes free together is told together. A few times: what is held
+    /// again and again, and free in between, is told when it is free.
     fn release(&mut self, key: &Key) {
         let at = self.at;
         let Some(alert) = self.alerts.get_mut(key).filter(|alert| alert.is_open()) else { return };
         for to_tell in alert.lines.values_mut().filter_map(|line| line.to_tell.as_mut()) {
-            to_tell.since = at;
-            to_tell.storm = false;
+            if to_tell.releases == RELEASES_MAX {
+                continue;
+            }
+            (to_tell.since, to_tell.storm) = (at, false);
+            to_tell.releases += 1;
             self.dirty.insert(key.0.clone());
         }
     }

@@ -40,7 +40,7 @@ use almanac::Almanac;
 use cursors::Cursors;
 use files::Origin;
 use ids::{Definitions, Ids};
-use intake::{Before, Intake, Taking};
+use intake::{Intake, Opening, Taking};
 use metrics_exporter_prometheus::PrometheusHandle;
 use office::Office;
 use reload::{Outlets, Reload};
@@ -244,7 +244,7 @@ pub struct Start {
     /// The file of the store, and what it gave when it was opened.
     pub store: Option<(PathBuf, Opened)>,
     /// What the shop and its vendors said before.
-    pub before: Before,
+    pub before: Opening,
 }
 
 impl App {

@@ -2,7 +2,7 @@
 
 use super::{Definitions, exit, fail, load_files, log, variables};
 use crate::app::files::{SECRET_BYTES_MAX, read_text};
-use crate::app::intake::Before;
+use crate::app::intake::Opening;
 use crate::app::{Again, App, Sources, Start, home, own};
 use crate::config::http::Digest;
 use crate::config::{Files, Http, Plan};
@@ -135,7 +135,7 @@ impl Watch {
             }
             None => None,
         };
-        let before = Before::open(store.as_ref().map(|(path, _)| path.clone())).await;
+        let before = Opening::begin(store.as_ref().map(|(path, _)| path.clone())).await;
         let mut app = App::start(Start { plan, files, sources, hangup, own: handle, store, before });
         let pages = web::router(app.eyes.clone(), &access, more);
         let scheme = if certificate.is_some() { "https" } else { "http" };

@@ -188,12 +188,11 @@ impl Reader<'_> {
         }
         let counts = self.filled("square.counts", raw.counts.as_ref().unwrap_or(&ours(SQUARE_COUNTS)));
         let counts = counts.map_or("production".to_owned(), |counts| counts.expose_secret().to_lowercase());
-        let known: Vec<&str> = match &raw.keys {
-            Some(keys) => keys.keys().map(String::as_str).collect(),
-            None => SQUARE_KEYS.iter().map(|(name, _)| *name).collect(),
-        };
-        if !keys.is_empty() && !known.contains(&&*counts) {
-            let text = format!("`counts`: no key is called `{counts}`, so that nothing would count");
+        // Of the shop's own variables any may be set for the shop's sake; who names keys means them.
+        let is_known = keys.iter().any(|(name, _)| **name == *counts)
+            || raw.keys.is_none() && SQUARE_KEYS.iter().any(|(name, _)| *name == counts);
+        if !keys.is_empty() && !is_known {
+            let text = format!("`counts`: no key is there for `{counts}`, so that nothing would count");
             self.wrong(
                 "square.counts",
                 text,
@@ -317,7 +316,7 @@ mod tests {
         );
         check(
             "[ingest.square]\ncounts = 'live'\nkeys = { production = 'x' }",
-            "atalaya.toml:2:10: `counts`: no key is called `live`, so that nothing would count\n  hint: it is the name of one of `keys`, such as \"production\"",
+            "atalaya.toml:2:10: `counts`: no key is there for `live`, so that nothing would count\n  hint: it is the name of one of `keys`, such as \"production\"",
         );
         check(
             "[ingest.square.keys]\nSandbox = 'x'\nproduction = 'y'",

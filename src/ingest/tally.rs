@@ -184,10 +184,12 @@ impl Names {
         if minute < self.room_at[source as usize] {
             return false;
         }
-        let of_source = self.known.iter().filter(|((of, _), _)| *of == source);
+        let is_counted = |name: &str| source == Source::Events && self.counted.contains(name);
+        let of_source = self.known.iter().filter(|((of, name), _)| *of == source && !is_counted(name));
         let oldest = of_source.min_by_key(|(_, seen)| **seen).map(|(key, seen)| (key.clone(), *seen));
         let Some((key, seen)) = oldest else { return false };
-        self.room_at[source as usize] = seen.saturating_add(UNUSED_MINUTES);
+        // No later than a day from now, whatever a clock said that was ahead.
+        self.room_at[source as usize] = seen.min(minute).saturating_add(UNUSED_MINUTES);
         if self.room_at[source as usize] > minute {
             return false;
         }
@@ -354,6 +356,10 @@ mod tests {
             let tallies = names.tally(&Arrival { happened, ..Arrival::default() }, SLOW, 0);
             assert!(tallies.0.keys().all(|series| &*series.name == expected), "{name}");
         }
+        // However rarely it comes, it makes room for nobody.
+        let happened = vec![Happened { name: "late".to_owned(), times: 1 }];
+        names.tally(&Arrival { happened, ..Arrival::default() }, SLOW, UNUSED_MINUTES * 2);
+        assert_eq!(names.take_gone(), [(Source::Events, Arc::from("noise"))]);
     }
 
     proptest! {

@@ -71,9 +71,10 @@ pub struct Aside {
 }
 
 impl Aside {
-    /// When the newest of all came, in whole milliseconds and not before it.
-    pub fn newest_ms(&self) -> i64 {
-        self.letters.iter().map(|letter| letter.received.as_millisecond() + 1).max().unwrap_or_default()
+    /// The ids of a vendor's letters of the list.
+    pub fn ids(&self, vendor: &Vendor) -> Vec<&str> {
+        let of_vendor = self.letters.iter().filter(|letter| letter.vendor == *vendor);
+        of_vendor.map(|letter| letter.id.as_str()).collect()
     }
 }
 

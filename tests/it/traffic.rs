@@ -136,15 +136,13 @@ fn letters_are_worked_through_again_by_who_may() {
     assert_eq!(http::send(agent.port, "POST", "/api/v1/letters/square/again", "", "").status, 401);
     let form = ask(&agent, "POST", "/ops/traffic/letters/resend/again", "");
     assert!(form.status == 303 && form.head.contains("/ops/traffic?said=none"), "{form:?}");
-    let seen = r#"{"by":"ana","untilMs":1795341600000}"#;
+    let seen = r#"{"by":"ana","letters":["e-1"]}"#;
     assert_eq!(say(&agent, "/api/v1/letters/square/seen", seen).body, r#"{"letters":0}"#);
     assert_eq!(say(&agent, "/api/v1/letters/nobody/seen", seen).status, 404);
     assert_eq!(http::send(agent.port, "POST", "/api/v1/letters/square/seen", "", seen).status, 401);
-    for wrong in
-        [r#"{"by":"ana"}"#, r#"{"by":" ","untilMs":1}"#, r#"{"by":"ana","untilMs":9000000000000000}"#]
-    {
+    for wrong in [r#"{"by":"ana"}"#, r#"{"by":" ","letters":["e-1"]}"#, r#"{"by":"ana","letters":[]}"#] {
         assert_eq!(say(&agent, "/api/v1/letters/square/seen", wrong).status, 422, "{wrong}");
     }
-    let form = ask(&agent, "POST", "/ops/traffic/letters/resend/seen", "until_ms=1795341600000");
+    let form = ask(&agent, "POST", "/ops/traffic/letters/resend/seen", "letters=e-1+e-2");
     assert!(form.status == 303 && form.head.contains("/ops/traffic?said=away"), "{form:?}");
 }

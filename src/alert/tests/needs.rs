@@ -198,3 +198,17 @@ fn what_rose_and_fell_while_it_was_kept_back_is_told_as_graver_once_and_when_it_
     let ended = told.iter().filter(|notice| notice.contains(" resolved ") && notice.ends_with("check/site"));
     assert_eq!(ended.count(), 2, "{told:#?}");
 }
+
+#[test]
+fn who_needs_what_fails_now_and_then_is_told_in_the_end() {
+    let ticket = |kind: &str| format!("team {kind} ticket check/b");
+    let make = || World::new(vec![watched("a", 15, &[]), watched("b", 5, &["a"])], alerting());
+    let mut world = make();
+    // Never three times in a row, and never well for the minute that a ticket waits.
+    world.run("0-600/45 a failed\n15-600/45 a ok\n30-600/45 a ok\n0-600/5 b degraded");
+    let told = world.told();
+    assert!(told.len() == 1 && told[0].ends_with(&ticket("firing")), "{told:?}");
+    world.run("605-615/5 b ok\n700 .");
+    let told = world.told();
+    assert!(told.len() == 1 && told[0].ends_with(&ticket("resolved")), "{told:?}");
+}

@@ -14,17 +14,17 @@ pub mod meter;
 mod opening;
 mod task;
 
+pub use opening::Opening;
+
 use super::Event;
 use crate::config::Http;
 use crate::ingest::tally::Tallies;
 use crate::ingest::traffic::Traffic;
 use crate::ingest::{Arrival, Pings, Received, Source, Sum, Told, Vendor};
-use crate::store::StoreError;
-use crate::store::inbox::{Inbox, Taken};
+use crate::store::inbox::Taken;
 use crate::view::heard::{Aside, Column, Gathering, Heard, Span as Back};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use task::Task;
@@ -73,8 +73,28 @@ enum Question {
     Columns { from: Timestamp, minutes: u32, count: u32, answer: Answer<Vec<Column>> },
     Aside { answer: Answer<Aside> },
     WorkAgain { vendor: Vendor, answer: Answer<u64> },
-    PutAway { vendor: Vendor, until: Timestamp, answer: Answer<u64> },
+    PutAway { vendor: Vendor, ids: Vec<String>, answer: Answer<u64> },
     Traffic { answer: Answer<Arc<Traffic>> },
+}
+
+impl Question {
+    /// Nobody can answer it.
+    fn refuse(self, why: &str) {
+        let why = format!("nothing that was received can be read: {why}");
+        match self {
+            Question::Pings { answer, .. } => answer.send(Err(why)).is_ok(),
+            Question::Sum { answer, .. } => answer.send(Err(why)).is_ok(),
+            Question::Tallies { answer, .. } => answer.send(Err(why)).is_ok(),
+            Question::Silence { answer, .. } => answer.send(Err(why)).is_ok(),
+            Question::Letters { answer, .. } => answer.send(Err(why)).is_ok(),
+            Question::Columns { answer, .. } => answer.send(Err(why)).is_ok(),
+            Question::Aside { answer } => answer.send(Err(why)).is_ok(),
+            Question::SetAside { answer, .. }
+            | Question::WorkAgain { answer, .. }
+            | Question::PutAway { answer, .. } => answer.send(Err(why)).is_ok(),
+            Question::Traffic { answer } => answer.send(Err(why)).is_ok(),
+        };
+    }
 }
 
 /// Shorter than the timeout of most checks: what hangs here is the agent's trouble, and not the job's or the shop's.
@@ -128,9 +148,9 @@ impl Intake {
         self.ask(|answer| Question::WorkAgain { vendor, answer }).await
     }
 
-    /// Puts those away that lie aside and came by then; how many.
-    pub async fn put_away(&self, vendor: Vendor, until: Timestamp) -> Result<u64, String> {
-        self.ask(|answer| Question::PutAway { vendor, until, answer }).await
+    /// Puts these away, as far as they lie aside; how many.
+    pub async fn put_away(&self, vendor: Vendor, ids: Vec<String>) -> Result<u64, String> {
+        self.ask(|answer| Question::PutAway { vendor, ids, answer }).await
     }
 
     async fn ask<T>(&self, question: impl FnOnce(Answer<T>) -> Question) -> Result<T, String> {
@@ -168,28 +188,6 @@ impl Received for Intake {
     }
 }
 
-/// The file, and what became of one that was damaged.
-type Opened = Result<(Inbox, Option<String>), StoreError>;
-
-/// What was received before, opened.
-pub struct Before {
-    store: Option<PathBuf>,
-    opened: Opened,
-}
-
-impl Before {
-    /// `store` is the file that it lies beside.
-    pub async fn open(store: Option<PathBuf>) -> Before {
-        let opened = Inbox::open(store.as_deref()).await;
-        Before { store, opened }
-    }
-
-    /// Of what anything was heard. Where that can't be known everything is as it was meant.
-    fn heard(&self) -> BTreeSet<Source> {
-        self.opened.as_ref().map_or_else(|_ill| Source::ALL.into(), |(inbox, _)| inbox.heard())
-    }
-}
-
 /// The task, at work.
 pub struct Taking {
     pub intake: Intake,
@@ -201,14 +199,14 @@ pub struct Taking {
 impl Taking {
     /// Word of its health goes to the loop.
     pub fn start(
-        before: Before,
+        opening: Opening,
         http: watch::Receiver<Arc<Http>>,
         events: mpsc::WeakSender<Event>,
     ) -> Taking {
         let (arrivals, deliveries) = mpsc::channel(ARRIVALS_MAX);
         let (questions, asked) = mpsc::channel(QUESTIONS_MAX);
-        let (tell, heard) = watch::channel(before.heard());
-        let task = tokio::spawn(Task::new(before, http, events, tell).run(deliveries, asked));
+        let (tell, heard) = watch::channel(opening.heard());
+        let task = tokio::spawn(Task::new(opening, http, events, tell).run(deliveries, asked));
         Taking { intake: Intake { arrivals, questions }, heard, task }
     }
 

@@ -1,7 +1,7 @@
 //! The task that owns the inbox.
 
-use super::opening::{Opening, Tried};
-use super::{Before, Delivery, NotTaken, Opened, Question, meter};
+use super::opening::{Opened, Opening, Tried};
+use super::{Delivery, NotTaken, Question, meter};
 use crate::app::Event;
 use crate::clock;
 use crate::config::{Http, Ingest};
@@ -18,8 +18,10 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 /// Arrivals that are written together.
 const TOGETHER: usize = 64;
-/// What takes longer is as bad as what fails: whoever waits would give up.
+/// A write that takes longer is as bad as one that fails: whoever waits would give up.
 const SLOW: Duration = Duration::from_secs(8);
+/// So long may take what reads much: a question, tidying.
+const LONG: Duration = Duration::from_secs(20);
 /// How often is looked for minutes that are over and letters that are to be tried again.
 const TURN: Duration = Duration::from_secs(1);
 /// The first tidying waits until checks have asked for what they missed.
@@ -47,7 +49,7 @@ pub struct Task {
 
 impl Task {
     pub fn new(
-        Before { store, opened }: Before,
+        opening: Opening,
         http: watch::Receiver<Arc<Http>>,
         events: mpsc::WeakSender<Event>,
         heard: watch::Sender<BTreeSet<Source>>,
@@ -58,7 +60,7 @@ impl Task {
             http,
             events,
             heard,
-            opening: Opening::new(store, opened),
+            opening,
             inbox: None,
             letters: true,
             names,
@@ -78,7 +80,9 @@ impl Task {
     ) {
         let mut together = Vec::with_capacity(TOGETHER);
         self.follow();
-        self.open().await;
+        if timeout(SLOW, self.open()).await.is_err() {
+            self.hangs();
+        }
         loop {
             let now = clock::instant();
             let next = if self.letters { now } else { self.turn_at.min(self.tidy_at) };
@@ -91,7 +95,8 @@ impl Task {
                 () = sleep_until(next) => {}
             }
             meter::waiting(arrivals.len());
-            if timeout(SLOW, self.turn(clock::instant())).await.is_err() {
+            let now = clock::instant();
+            if timeout(SLOW, self.turn(now)).await.is_err() || timeout(LONG, self.tidy(now)).await.is_err() {
                 self.hangs();
             }
         }
@@ -119,6 +124,9 @@ impl Task {
             self.work().await;
             self.tell_heard();
         }
+    }
+
+    async fn tidy(&mut self, now: Instant) {
         if now >= self.tidy_at {
             self.tidy_at = now + TIDY;
             let Some(inbox) = &mut self.inbox else { return };
@@ -179,7 +187,7 @@ impl Task {
     /// Writes down all of them in one transaction, then answers.
     async fn take(&mut self, deliveries: Vec<Delivery>) {
         if self.inbox.is_none() && timeout(SLOW, self.open()).await.is_err() {
-            self.fall_ill(hanging());
+            self.hangs();
         }
         let at = clock::wall();
         let minute = u32::try_from(at.as_second() / 60).unwrap_or_default();
@@ -197,7 +205,7 @@ impl Task {
         let written = match &mut self.inbox {
             Some(inbox) => match timeout_at(begun + SLOW, inbox.take(at, &parcels)).await {
                 Ok(written) => written.map_err(|error| (error.to_string(), Some(error))),
-                Err(_) => Err((hanging(), None)),
+                Err(_) => Err(("it does not answer".to_owned(), None)),
             },
             None => Err((self.ill.clone().unwrap_or_default(), None)),
         };
@@ -224,7 +232,8 @@ impl Task {
                     Some(error) => self.fail(&error),
                     // What hangs may still be written, and is not counted here: it is read again from the file.
                     // However many are refused meanwhile, it is opened when its time has come.
-                    None => self.hangs(),
+                    None if self.inbox.is_some() => self.hangs(),
+                    None => {}
                 }
             }
         }
@@ -276,7 +285,7 @@ impl Task {
     }
 
     async fn answer_in_time(&mut self, question: Question) {
-        if timeout(SLOW, self.answer(question)).await.is_err() {
+        if timeout(LONG, self.answer(question)).await.is_err() {
             self.hangs();
         }
     }
@@ -284,7 +293,7 @@ impl Task {
     async fn answer(&mut self, question: Question) {
         self.fold().await;
         let why = self.ill.clone().unwrap_or_else(|| "it is being opened".to_owned());
-        let Some(inbox) = &mut self.inbox else { return refuse(question, &why) };
+        let Some(inbox) = &mut self.inbox else { return question.refuse(&why) };
         let text = |error: StoreError| error.to_string();
         match question {
             Question::Pings { job, since, answer } => {
@@ -316,8 +325,8 @@ impl Task {
                 answer.send(again).ok();
                 self.letters = true;
             }
-            Question::PutAway { vendor, until, answer } => {
-                answer.send(inbox.put_away(vendor, until).await.map_err(text)).ok();
+            Question::PutAway { vendor, ids, answer } => {
+                answer.send(inbox.put_away(vendor, &ids).await.map_err(text)).ok();
             }
             Question::Traffic { answer } => {
                 answer.send(Ok(self.traffic.clone())).ok();
@@ -336,9 +345,7 @@ impl Task {
     }
 
     fn hangs(&mut self) {
-        if self.inbox.is_some() {
-            self.drop_inbox(hanging());
-        }
+        self.drop_inbox(format!("it has not answered for {} s", SLOW.as_secs()));
     }
 
     fn drop_inbox(&mut self, why: String) {
@@ -376,25 +383,4 @@ impl Task {
             });
         }
     }
-}
-
-fn hanging() -> String {
-    format!("it has not answered for {} s", SLOW.as_secs())
-}
-
-fn refuse(question: Question, why: &str) {
-    let why = format!("nothing that was received can be read: {why}");
-    match question {
-        Question::Pings { answer, .. } => answer.send(Err(why)).is_ok(),
-        Question::Sum { answer, .. } => answer.send(Err(why)).is_ok(),
-        Question::Tallies { answer, .. } => answer.send(Err(why)).is_ok(),
-        Question::Silence { answer, .. } => answer.send(Err(why)).is_ok(),
-        Question::Letters { answer, .. } => answer.send(Err(why)).is_ok(),
-        Question::Columns { answer, .. } => answer.send(Err(why)).is_ok(),
-        Question::Aside { answer } => answer.send(Err(why)).is_ok(),
-        Question::SetAside { answer, .. }
-        | Question::WorkAgain { answer, .. }
-        | Question::PutAway { answer, .. } => answer.send(Err(why)).is_ok(),
-        Question::Traffic { answer } => answer.send(Err(why)).is_ok(),
-    };
 }

@@ -2,6 +2,7 @@
 //! again a few times and then lies aside, where a person sees it; nothing is dropped.
 
 use super::{Inbox, damaged};
+use crate::clock;
 use crate::ingest::ledger::{self, Known};
 use crate::ingest::tally::Tallies;
 use crate::ingest::{About, Post, Vendor};
@@ -12,9 +13,11 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection, Row};
 use std::sync::Arc;
+use std::time::Duration;
 
-/// Letters that are worked through at once, before others have their turn.
+/// Letters that are worked through at once, before others have their turn, and for how long at most: each is a flush.
 const LETTERS_AT_ONCE: u32 = 64;
+const WORKS_FOR: Duration = Duration::from_secs(1);
 /// After so many tries a letter lies aside.
 const ATTEMPTS_MAX: u32 = 5;
 /// Before the second try; four times as long before each later one.
@@ -48,7 +51,11 @@ impl Inbox {
     pub async fn work(&mut self, at: Timestamp) -> Result<Worked, StoreError> {
         self.is_there()?;
         let mut worked = Worked::default();
+        let begun = clock::instant();
         for (vendor, letter) in self.waiting(at).await.map_err(|error| self.fail(&error))? {
+            if worked.done > 0 && begun.elapsed() > WORKS_FOR {
+                break;
+            }
             match self.work_one(vendor, &letter, at).await {
                 Ok(tallies) => {
                     worked.tallies.merge(&tallies);
@@ -102,13 +109,23 @@ impl Inbox {
         Ok(updated.rows_affected())
     }
 
-    /// Somebody has seen those that lie aside and came by then: they stay as they are, and nobody is told of them any more.
-    /// How many there were.
-    pub async fn put_away(&mut self, vendor: Vendor, until: Timestamp) -> Result<u64, StoreError> {
-        let sql = "UPDATE letter SET state = 'seen' WHERE vendor = ? AND state = 'aside' AND received <= ?";
-        let updated = sqlx::query(sql).bind(vendor.as_str()).bind(nanoseconds(until));
-        let updated = updated.execute(&mut self.connection).await.map_err(|error| self.fail(&error))?;
-        Ok(updated.rows_affected())
+    /// Somebody has seen these, as far as they lie aside: they stay as they are, and nobody is told of them any more. How
+    /// many there were.
+    pub async fn put_away(&mut self, vendor: Vendor, ids: &[String]) -> Result<u64, StoreError> {
+        let put_away = self.try_put_away(vendor, ids).await;
+        put_away.map_err(|error| self.fail(&error))
+    }
+
+    async fn try_put_away(&mut self, vendor: Vendor, ids: &[String]) -> Result<u64, sqlx::Error> {
+        let mut tx = self.connection.begin_with(BEGIN).await?;
+        let mut letters = 0;
+        for id in ids {
+            let sql = "UPDATE letter SET state = 'seen' WHERE vendor = ? AND id = ? AND state = 'aside'";
+            let updated = sqlx::query(sql).bind(vendor.as_str()).bind(id).execute(&mut *tx).await?;
+            letters += updated.rows_affected();
+        }
+        tx.commit().await?;
+        Ok(letters)
     }
 
     async fn waiting(&mut self, at: Timestamp) -> Result<Vec<(Vendor, Waiting)>, sqlx::Error> {

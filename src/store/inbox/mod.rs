@@ -93,6 +93,8 @@ struct Known {
     open: BTreeMap<u32, Tallies>,
     /// When something of each kind came last: to the minute where that was before the start.
     newest: BTreeMap<Source, Timestamp>,
+    /// The same, as it was written last.
+    kept: BTreeMap<Source, Timestamp>,
     /// Since when there was anybody to hear.
     begun: Timestamp,
     /// First and last minutes of the times since in which there was nobody.
@@ -200,17 +202,22 @@ async fn known(connection: &mut SqliteConnection) -> Result<Known, sqlx::Error> 
             minute.add(series, tally.count, &tally.took);
         }
     }
-    let mut newest = BTreeMap::new();
+    let kept = hearing::newest(connection).await?;
+    let mut newest = kept.clone();
     // Minutes of more than a day ago are hours.
     let sql = "SELECT s.source, max(m.start) FROM (SELECT series, start FROM minute UNION ALL SELECT series, start FROM hour) AS m \
                JOIN series AS s ON s.id = m.series GROUP BY s.source";
     for row in sqlx::query(sql).fetch_all(&mut *connection).await? {
-        newest.insert(source(row.try_get(0)?)?, minute_begin(row.try_get(1)?));
+        let at = newest.entry(source(row.try_get(0)?)?).or_insert(Timestamp::MIN);
+        *at = (*at).max(minute_begin(row.try_get(1)?));
     }
     for (minute, tallies) in &open {
-        newest.extend(tallies.0.keys().map(|series| (series.source, minute_begin(*minute))));
+        for series in tallies.0.keys() {
+            let at = newest.entry(series.source).or_insert(Timestamp::MIN);
+            *at = (*at).max(minute_begin(*minute));
+        }
     }
-    Ok(Known { numbers, open, newest, begun, deaf, heard: minute_of(now) })
+    Ok(Known { numbers, open, newest, kept, begun, deaf, heard: minute_of(now) })
 }
 
 /// Three columns from `at` on: source, name, class.

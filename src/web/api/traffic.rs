@@ -9,7 +9,6 @@ use crate::web::{Shared, stuck};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
-use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -50,35 +49,39 @@ pub(super) async fn work_again(State(shared): State<Shared>, Path(vendor): Path<
     }
 }
 
-/// Who has looked at a vendor's letters that lie aside, and at which.
+/// So many letters a page shows.
+const SEEN_MAX: usize = 100;
+
+/// Who has looked at letters of a vendor that lie aside, and at which.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Seen {
     #[schemars(length(max = 500), regex(pattern = SAYS_SOMETHING))]
     by: String,
-    /// Those that came by then, in milliseconds since 1970: what came later nobody has looked at.
-    #[serde(rename = "untilMs")]
-    #[schemars(range(min = 0, max = 253_402_207_200_000_i64))]
-    until_ms: i64,
+    /// Their ids. Those that do not lie aside stay as they are.
+    #[schemars(length(min = 1, max = SEEN_MAX))]
+    letters: Vec<String>,
 }
 
 pub(super) async fn put_away(
     State(shared): State<Shared>,
     Path(vendor): Path<String>,
-    Json(Seen { by, until_ms }): Json<Seen>,
+    Json(Seen { by, letters }): Json<Seen>,
 ) -> Response {
     let Some(vendor) = called(&vendor) else { return nobody() };
-    let (by, until) = match (who_and_why(&by, ""), Timestamp::from_millisecond(until_ms)) {
-        (Ok((by, _)), Ok(until)) => (by, until),
-        (Err(why), _) => return wrong(why),
-        (_, Err(_)) => return wrong("`untilMs` is no moment".to_owned()),
+    let by = match who_and_why(&by, "") {
+        Ok((by, _)) => by,
+        Err(why) => return wrong(why),
     };
-    counted(seen(&shared, vendor, until, &by).await)
+    if letters.is_empty() || letters.len() > SEEN_MAX {
+        return wrong(format!("`letters` are between 1 and {SEEN_MAX} ids"));
+    }
+    counted(seen(&shared, vendor, letters, &by).await)
 }
 
-/// Puts a vendor's letters away, and says in the log who did.
-pub async fn seen(shared: &Shared, vendor: Vendor, until: Timestamp, by: &str) -> Result<u64, String> {
-    let letters = shared.eyes.intake.put_away(vendor, until).await?;
+/// Puts letters away, and says in the log who did.
+pub async fn seen(shared: &Shared, vendor: Vendor, ids: Vec<String>, by: &str) -> Result<u64, String> {
+    let letters = shared.eyes.intake.put_away(vendor, ids).await?;
     tracing::info!(vendor = vendor.as_str(), letters, by, "letters that lay aside are put away");
     Ok(letters)
 }

@@ -10,7 +10,6 @@ use crate::web::api::{self, NewSilence};
 use axum::Form;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use jiff::Timestamp;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -102,8 +101,8 @@ pub async fn work_again(
 
 #[derive(Deserialize)]
 pub struct Seen {
-    /// Milliseconds since 1970: those that came by then were on the page.
-    until_ms: i64,
+    /// The ids of those that were on the page, which have no blanks in them.
+    letters: String,
 }
 
 pub async fn put_away(
@@ -113,8 +112,8 @@ pub async fn put_away(
     Form(form): Form<Seen>,
 ) -> Response {
     let by = who.name.unwrap_or_else(|| "an operator".to_owned());
-    let until = Timestamp::from_millisecond(form.until_ms).unwrap_or(Timestamp::MIN);
-    let said = match api::seen(&shared, vendor, until, &by).await {
+    let ids = form.letters.split(' ').map(str::to_owned).collect();
+    let said = match api::seen(&shared, vendor, ids, &by).await {
         Ok(_) => "away",
         Err(why) => {
             tracing::warn!(why, "letters that lie aside could not be put away");
