@@ -13,8 +13,10 @@ use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
-use support::{Agent, TOKEN, closing_target, get, sum, wanted};
+use support::{Agent, closing_target, get, sum, wanted};
 
+/// What the shop presents.
+const TOKEN: &str = "shop-of-the-benches";
 const SECONDS: u64 = 75;
 /// Batches a second, on as many connections: an SDK sends what it has every second or so, or 512 spans.
 const BATCHES: u64 = 10;

@@ -8,7 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 
-pub const TOKEN: &str = "bench-token-bench-token";
+/// What an operator presents.
+const OPERATOR: &str = "operator-of-the-benches";
 
 /// The real program with definitions of its own; ended with this value.
 pub struct Agent {
@@ -18,12 +19,12 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Starts it with these checks and these settings, in a directory that may hold a store.
+    /// Starts it with these checks and more settings than its token, in a directory that may hold a store.
     pub fn start(directory: TempDir, checks: &str, settings: &str) -> Agent {
         let write =
             |name: &str, text: &str| std::fs::write(directory.path().join(name), text).expect("a file");
         write("checks.toml", checks);
-        write("atalaya.toml", settings);
+        write("atalaya.toml", &format!("[http]\ntoken = '{OPERATOR}'\n{settings}"));
         let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
         let port = free.expect("a port").port();
         let child = Command::new(env!("CARGO_BIN_EXE_atalaya"))
@@ -45,7 +46,10 @@ impl Agent {
 
     /// What Prometheus would see.
     pub fn metrics(&self) -> String {
-        String::from_utf8_lossy(&get(self.port, "/metrics", "").expect("metrics")).into_owned()
+        let answer = get(self.port, "/metrics", "").expect("an answer");
+        let text = String::from_utf8_lossy(&answer).into_owned();
+        assert!(text.starts_with("HTTP/1.0 200"), "{text}");
+        text
     }
 
     /// User and system time of the whole process: fields 14 and 15 of `/proc/PID/stat`, in hundredths of a second.
@@ -72,10 +76,11 @@ impl Drop for Agent {
     }
 }
 
-/// A whole answer with its head, or nothing where nobody answers. `headers` end with a line break each.
+/// A whole answer with its head, as an operator gets it, or nothing where nobody answers. `headers` end with a line break
+/// each.
 pub fn get(port: u16, path: &str, headers: &str) -> Option<Vec<u8>> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    write!(stream, "GET {path} HTTP/1.0\r\nAuthorization: Bearer {TOKEN}\r\n{headers}\r\n").ok()?;
+    write!(stream, "GET {path} HTTP/1.0\r\nAuthorization: Bearer {OPERATOR}\r\n{headers}\r\n").ok()?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).ok()?;
     Some(answer)
