@@ -3,12 +3,12 @@
 use super::{CHECK, JSON, SENDER, TOKEN, header, post, resend, secrets, start};
 use crate::store::child::{is_child, on_a_disk_of_its_own};
 use crate::support::agent::Agent;
+use crate::support::hang;
 use crate::support::server::directory;
 use serde_json::Value;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 const ORDER: &[u8] = b"{\"event\":\"order_completed\"}\n";
 
@@ -111,39 +111,11 @@ fn a_full_disk_is_waited_out() {
     assert!(!agent.get("/metrics").body.contains(TOKEN));
 }
 
-/// A disk whose flushes of the inbox hang for as long as a file is there.
-const HANGING: &str = r#"
-#define _GNU_SOURCE
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-static int hang(int fd) {
-    char link[64], path[4096];
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t length = readlink(link, path, sizeof path - 1);
-    path[length < 0 ? 0 : length] = 0;
-    while (strstr(path, ".inbox") && access(getenv("HANG"), F_OK) == 0) usleep(10000);
-    return 0;
-}
-int fsync(int fd) { return hang(fd); }
-int fdatasync(int fd) { return hang(fd); }
-"#;
-
 #[test]
 fn a_disk_that_hangs_for_somebody_who_only_asks_is_told_and_got_over() {
     let name = "ingest-hang";
-    let folder = directory(name);
-    fs::write(folder.join("hang.c"), HANGING).expect("a file");
-    let built = Command::new("cc")
-        .current_dir(&folder)
-        .args(["-shared", "-fPIC", "-o", "hang.so", "hang.c"])
-        .status();
-    assert!(built.expect("cc").success());
-    let hang = folder.join("hang");
-    let mut environment = secrets();
-    environment.push(("LD_PRELOAD", folder.join("hang.so").display().to_string()));
-    environment.push(("HANG", hang.display().to_string()));
+    let (disk, hang) = hang::disk(&directory(name), ".inbox");
+    let environment = [secrets(), disk].concat();
     let agent = Agent::start_with(name, &[("all", CHECK)], &environment);
     assert_eq!(post(agent.port, "/api/v1/events", SENDER, ORDER).status, 202);
     fs::write(&hang, "").expect("a file");

@@ -3,6 +3,7 @@
 use super::child::{is_child, on_a_disk_of_its_own, pleased};
 use super::sample::{alert, at, batch, cells, histogram, minute, row, slice};
 use super::{child, file, reopen};
+use crate::support::hang;
 use crate::support::server::directory;
 use atalaya::app::keeper::{Keeper, Outlets, Told};
 use atalaya::store::{Batch, OutboxRow, Reader, Remembered, RowState, Store};
@@ -330,33 +331,14 @@ async fn a_folder_that_can_not_be_written_is_told_and_messages_go_on() {
     assert_eq!(reopen(&folder.join("atalaya.db")).await.outbox.len(), 1);
 }
 
-/// A disk whose flushes hang for as long as a file is there.
-const HANGING: &str = r#"
-#include <stdlib.h>
-#include <unistd.h>
-static int hang(void) {
-    while (access(getenv("HANG"), F_OK) == 0) usleep(10000);
-    return 0;
-}
-int fsync(int fd) { return hang(); }
-int fdatasync(int fd) { return hang(); }
-"#;
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_hangs_holds_up_neither_messages_nor_the_loop() {
     let folder = directory("store-keeper-hang");
-    let hang = folder.join("hang");
     if !is_child() {
-        fs::write(folder.join("hang.c"), HANGING).expect("a file");
-        let built = Command::new("cc")
-            .current_dir(&folder)
-            .args(["-shared", "-fPIC", "-o", "hang.so", "hang.c"])
-            .status();
-        assert!(built.expect("cc").success());
+        let (disk, _) = hang::disk(&folder, "");
         let test = "store::keeper::a_disk_that_hangs_holds_up_neither_messages_nor_the_loop";
         let mut child = child::again(test);
-        child.env("LD_PRELOAD", folder.join("hang.so")).env("HANG", hang);
-        return pleased(&child.output().expect("a child"));
+        return pleased(&child.envs(disk).output().expect("a child"));
     }
     let hang = PathBuf::from(std::env::var_os("HANG").expect("a file"));
     let path = hang.with_file_name("atalaya.db");

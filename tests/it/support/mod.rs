@@ -5,6 +5,7 @@ pub mod alertmanager;
 pub mod channel;
 pub mod dnsmasq;
 pub mod door;
+pub mod hang;
 pub mod http;
 pub mod inbox;
 pub mod judge;
