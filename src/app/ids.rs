@@ -1,9 +1,8 @@
 //! Checks by the names that the schedule uses, over all definitions that a process has.
 
 use crate::config::{Alerting, Check, Plan, Skipped};
-use crate::ingest::Source;
 use crate::schedule::Id;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Checks by the names that the schedule uses; an unchanged check keeps its own.
@@ -23,12 +22,7 @@ pub struct Ids {
 impl Ids {
     /// A check of the same name and kind keeps its id, and with it its history, its place and its runs under way.
     /// One whose definition and values are what they were keeps its probe too.
-    pub fn assign(
-        &mut self,
-        plan: Plan,
-        heard: &BTreeSet<Source>,
-        before: &HashMap<Arc<str>, (Id, Arc<Check>)>,
-    ) -> Definitions {
+    pub fn assign(&mut self, plan: Plan, before: &HashMap<Arc<str>, (Id, Arc<Check>)>) -> Definitions {
         let checks = plan.checks.into_iter().map(|check| match before.get(&check.name) {
             Some((id, old)) if old.fingerprint == check.fingerprint => (*id, old.clone()),
             Some((id, old)) if old.kind == check.kind => (*id, check),
@@ -37,7 +31,6 @@ impl Ids {
                 (self.next, check)
             }
         });
-        let alerting = Arc::new(plan.alerting.having_heard(heard));
-        Definitions { checks: checks.collect(), skipped: plan.skipped.into(), alerting }
+        Definitions { checks: checks.collect(), skipped: plan.skipped.into(), alerting: plan.alerting }
     }
 }

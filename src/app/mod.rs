@@ -257,8 +257,9 @@ impl App {
         let (http, access) = watch::channel(plan.http.clone());
         let taking = Taking::start(before, access.clone(), events.downgrade());
         let meant = plan.alerting.clone();
+        let alerting = Arc::new(meant.having_heard(&taking.heard.borrow()));
         let mut ids = Ids::default();
-        let definitions = ids.assign(plan, &taking.heard.borrow(), &HashMap::new());
+        let definitions = ids.assign(Plan { alerting, ..plan }, &HashMap::new());
         let runs_max = limits::runs_max(agent.runs_max);
         let (orders, told) = mpsc::channel(ORDERS_MAX);
         let cursors = Cursors::default();

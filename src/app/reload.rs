@@ -140,7 +140,8 @@ impl Reload {
         self.meant = plan.alerting.clone();
         let before = self.current.checks.iter().map(|(id, check)| (check.name.clone(), (*id, check.clone())));
         let before: HashMap<_, _> = before.collect();
-        let definitions = self.ids.assign(plan, &self.outlets.heard.borrow(), &before);
+        let alerting = Arc::new(plan.alerting.having_heard(&self.outlets.heard.borrow()));
+        let definitions = self.ids.assign(Plan { alerting, ..plan }, &before);
         let is_unchanged =
             |check: &Arc<Check>| before.get(&check.name).is_some_and(|(_, old)| Arc::ptr_eq(old, check));
         let unchanged = definitions.checks.iter().filter(|(_, check)| is_unchanged(check)).count();
